@@ -43,6 +43,8 @@ pub struct Staging {
     bytes: Vec<u8>,
     index: Vec<EntryIndex>,
     db: usize,
+    early: Vec<u8>,
+    early_index: Vec<EntryIndex>,
     unit: Vec<u8>,
     unit_index: Vec<EntryIndex>,
     unit_db: usize,
@@ -62,18 +64,33 @@ impl Staging {
         self.unit_index.push(EntryIndex { at, len, db, slot, kind });
     }
 
-    /// Effects in the open unit.
-    pub fn unit_len(&self) -> usize {
-        self.unit_index.len()
+    /// Adds an effect in front of the open unit's: what expired on access, before the command that found it.
+    pub fn add_early(&mut self, effect: &Effect<'_>) {
+        let from = self.early.len();
+        if self.db != effect.db {
+            append_select(&mut self.early, effect.db);
+        }
+        append_command(&mut self.early, effect.words.len(), effect.words.iter().copied());
+        if self.db != effect.db {
+            append_select(&mut self.early, self.db);
+        }
+        let (at, len) = (from as u32, (self.early.len() - from) as u32);
+        let (db, slot, kind) = (effect.db as u16, effect.slot.unwrap_or(u16::MAX), effect.kind);
+        self.early_index.push(EntryIndex { at, len, db, slot, kind });
     }
 
     /// Closes the unit: its effects become part of the batch, as a transaction if there are several.
     pub fn close_unit(&mut self) {
+        if !self.early.is_empty() {
+            let base = self.bytes.len() as u32;
+            self.bytes.append(&mut self.early);
+            let early = self.early_index.drain(..);
+            self.index.extend(early.map(|entry| EntryIndex { at: entry.at + base, ..entry }));
+        }
         let several = self.unit_index.len() > 1;
         if self.unit_index.is_empty() {
             return;
         }
-        // A transaction is selected from outside: MULTI stands in the database of its first effect.
         if several {
             append_command(&mut self.bytes, 1, std::iter::once(&b"MULTI"[..]));
         }
@@ -102,7 +119,7 @@ impl Staging {
 
     /// Whether nothing waits to be sealed.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.unit_index.is_empty()
+        self.bytes.is_empty() && self.unit_index.is_empty() && self.early.is_empty()
     }
 }
 
@@ -122,13 +139,15 @@ mod tests {
         staging.add(&effect(3, &[b"DEL", b"b"]));
         staging.add(&effect(3, &[b"DEL", b"c"]));
         staging.close_unit();
+        staging.add_early(&effect(3, &[b"DEL", b"gone"]));
+        staging.close_unit();
         let (bytes, index) = staging.take().expect("staged");
         let text = String::from_utf8(bytes).expect("ascii").replace("\r\n", " ");
         assert_eq!(
             text,
-            "*2 $3 DEL $1 a *1 $5 MULTI *2 $6 SELECT $1 3 *2 $3 DEL $1 b *2 $3 DEL $1 c *1 $4 EXEC *2 $6 SELECT $1 0 "
+            "*2 $3 DEL $1 a *1 $5 MULTI *2 $6 SELECT $1 3 *2 $3 DEL $1 b *2 $3 DEL $1 c *1 $4 EXEC *2 $3 DEL $4 gone *2 $6 SELECT $1 0 "
         );
-        assert_eq!(index.len(), 3);
+        assert_eq!(index.len(), 4);
         assert!(staging.take().is_none());
     }
 }
