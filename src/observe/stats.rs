@@ -49,8 +49,8 @@ pub struct CoreStats {
     pub hops_out: u64,
     /// Shards lent to transactions.
     pub lends: u64,
-    /// Wall time of the longest step, in microseconds.
-    pub longest_step_us: u64,
+    /// Wall time of the longest turn, in clock ticks.
+    pub longest_turn_ticks: u64,
     /// Turns that did something.
     pub turns: u64,
     /// Time spent in turns, in clock ticks.

@@ -24,7 +24,10 @@ use crate::keyspace::Key;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
-use crate::shard::{Shard, execute};
+use crate::shard::{Shard, execute, upkeep};
+
+/// Budget of one upkeep step, in microseconds.
+const UPKEEP_BUDGET_US: u64 = 200;
 
 /// What cores send each other.
 pub enum Message {
@@ -104,6 +107,10 @@ pub struct Core {
     pub paused: super::pause::Pause,
     /// Registrations to drop when the shard is home again.
     pub unwatch_later: Vec<Watched>,
+    /// Tells of SIGTERM and SIGINT (core 0).
+    pub signal_fd: std::os::fd::RawFd,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
     /// Commands that take at least this long are looked at (`account`).
     pub slow_ticks: u64,
     /// Scratch of the executor.
@@ -150,6 +157,8 @@ impl Core {
             latency: Default::default(),
             paused: Default::default(),
             unwatch_later: Vec::new(),
+            signal_fd: -1,
+            active_expire: true,
             slow_ticks: 0,
             outcome: Outcome::default(),
             inbox: VecDeque::new(),
@@ -274,5 +283,74 @@ impl Core {
     /// Whether the process is stopping.
     pub fn is_stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Stopping and upkeep.
+impl Core {
+    /// The signal descriptor is readable: an orderly stop.
+    fn signalled(&mut self, completion: Completion) {
+        let fd = self.signal_fd;
+        if !completion.more && completion.result >= 0 {
+            self.ring.poll_in(fd, 0);
+        }
+        let mut info = std::mem::MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: reads at most the struct's size into it; a short read leaves zeroes, which name no signal.
+        let signal = unsafe {
+            if libc::read(fd, info.as_mut_ptr().cast(), size) != size as isize {
+                return;
+            }
+            info.assume_init().ssi_signo as i32
+        };
+        let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
+        crate::observe::log::warning(&format!("Received {name} scheduling shutdown..."));
+        self.stop();
+    }
+
+    /// Ends all cores after this turn.
+    pub fn stop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        for other in (0..self.cores).filter(|&other| other != self.id) {
+            self.mesh.send(other, Message::Call(Box::new(|_| ())));
+        }
+        self.flush_mesh();
+    }
+
+    /// Books the time of a turn that did something.
+    #[inline]
+    pub fn note_turn(&mut self, started: u64) {
+        let ticks = clock::ticks().wrapping_sub(started);
+        self.stats.turns += 1;
+        self.stats.busy_ticks += ticks;
+        self.stats.longest_turn_ticks = self.stats.longest_turn_ticks.max(ticks);
+    }
+
+    /// Upkeep, ten times a second and between: expiry, lazy free, timeouts, pauses. Returns whether more waits.
+    pub fn upkeep(&mut self) -> bool {
+        self.sample_clock();
+        self.wall_offset_ms = clock::sample_wall();
+        let mut more = false;
+        if let Some(mut shard) = self.shard.take() {
+            let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
+            if self.active_expire {
+                more |= upkeep::expire(&mut shard, now_ms, UPKEEP_BUDGET_US, &settings, &mut self.outcome);
+            }
+            more |= shard.space.free_step(UPKEEP_BUDGET_US);
+            self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
+            self.shard = Some(shard);
+        }
+        if !self.outcome.events.is_empty() {
+            let mut events = std::mem::take(&mut self.outcome.events);
+            self.publish_events(&mut events);
+        }
+        if !self.paused.is_on(self.now_ms) {
+            while let Some(session) = self.paused.sessions.pop_front() {
+                run::run(self, session, &[]);
+            }
+        }
+        self.close_idle_connections();
+        self.end_turn();
+        more
     }
 }
