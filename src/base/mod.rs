@@ -13,3 +13,4 @@ pub mod slab;
 pub mod slot;
 #[cfg(test)]
 mod tests;
+pub mod ticks;

@@ -4,6 +4,7 @@
 //! [`Fatal`]. Bounds: none.
 
 mod boot;
+mod daemon;
 mod listen;
 mod network;
 mod registry;

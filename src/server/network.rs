@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::base::clock;
+use crate::base::{clock, ticks};
 use crate::limits::{IDLE_WAIT_US, TURN_SLICE_US};
 use crate::observe::log::warning;
 use crate::session::core::Core;
@@ -35,7 +35,7 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
 
 /// One turn and one wait; whether the wait slept its whole time.
 fn step(core: &mut Core) -> bool {
-    let started = clock::ticks();
+    let started = ticks::now();
     let worked = core.turn();
     if worked {
         core.note_turn(started);

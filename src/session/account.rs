@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::core::{Core, Message};
 use super::Session;
-use crate::base::{clock, memory};
+use crate::base::{clock, memory, ticks};
 use crate::command::lookup::Command;
 use crate::command::row::{Row, flag};
 use crate::observe::slowlog::Entry;
@@ -22,14 +22,14 @@ impl Core {
     /// Counts an executed command.
     #[inline]
     pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
-        let ticks = clock::ticks().wrapping_sub(started);
+        let ticks = ticks::now().wrapping_sub(started);
         self.stats.commands += 1;
         let stats = &mut self.stats.by_command[command.id as usize];
         stats.calls += 1;
         stats.ticks += ticks;
         stats.failed += failed as u64;
         if self.settings.latency_tracking {
-            let nanos = clock::ticks_to_ns(ticks).max(1);
+            let nanos = ticks::to_ns(ticks).max(1);
             let histogram = stats.histogram.get_or_insert_with(|| {
                 let made = hdrhistogram::Histogram::new_with_bounds(1, 1_000_000_000, 2);
                 Box::new(made.unwrap_or_else(|_| unreachable!("the bounds are constants that fit")))
@@ -48,13 +48,13 @@ impl Core {
             0 => u64::MAX,
             ms => ms.saturating_mul(1000),
         };
-        self.slow_ticks = slowlog.min(latency).min(100).saturating_mul(clock::ticks_per_us());
+        self.slow_ticks = slowlog.min(latency).min(100).saturating_mul(ticks::per_us());
     }
 
     /// The rare part: a command slow enough for the slow log, the latency monitor or the cached clock.
     #[cold]
     fn account_slow(&mut self, session: &Session, command: Command, args: &Args<'_>, ticks: u64) {
-        let took_us = clock::ticks_to_ns(ticks) / 1000;
+        let took_us = ticks::to_ns(ticks) / 1000;
         self.sample_clock();
         let wall_s = (self.now_ms as i64 + self.wall_offset_ms) / 1000;
         let threshold = self.settings.latency_monitor_threshold_ms;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::clock;
+use crate::base::{clock, ticks};
 use crate::base::slab::Slab;
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
@@ -320,7 +320,7 @@ impl Core {
     /// Books the time of a turn that did something.
     #[inline]
     pub fn note_turn(&mut self, started: u64) {
-        let ticks = clock::ticks().wrapping_sub(started);
+        let ticks = ticks::now().wrapping_sub(started);
         self.stats.turns += 1;
         self.stats.busy_ticks += ticks;
         self.stats.longest_turn_ticks = self.stats.longest_turn_ticks.max(ticks);

@@ -11,7 +11,7 @@ use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
 use super::{Flow, ReplyMode, Session, admit, client_flag, route};
-use crate::base::clock;
+use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
 use crate::keyspace::{Access, Key};
@@ -207,7 +207,7 @@ fn release(core: &mut Core, mut lent: Lent) {
 /// Runs a shard command (or a control command that needs shards) and accounts for it.
 fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>, hands: &mut Hands<'_>) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
-    let started = clock::ticks();
+    let started = ticks::now();
     core.feed_monitors(session, args, command.row);
     let mark = session.out.mark();
     let failed = match (core.shared.controls[command.id as usize], command.row.handler) {
@@ -253,7 +253,7 @@ fn call_control(
     control: super::Control,
     args: &Args<'_>,
 ) -> Next {
-    let started = clock::ticks();
+    let started = ticks::now();
     core.feed_monitors(session, args, command.row);
     let mark = session.out.mark();
     let result = control(core, session, args);
