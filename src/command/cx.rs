@@ -185,30 +185,29 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// The selected database of the shard that owns `key`.
+    /// The selected database of the shard that owns `key`, judged and touched as this command does.
     #[inline]
-    pub fn dbm(&mut self, key: &Key<'_>) -> &mut Db {
-        let db = self.db;
-        self.space(key).db_mut(db)
+    pub fn dbm(&mut self, key: &Key<'_>) -> Db<'_> {
+        self.db_at(self.db, key)
     }
 
     /// Database `index` of the shard that owns `key`.
-    pub fn db_at(&mut self, index: usize, key: &Key<'_>) -> &mut Db {
-        self.space(key).db_mut(index)
+    #[inline]
+    pub fn db_at(&mut self, index: usize, key: &Key<'_>) -> Db<'_> {
+        let access = self.access;
+        self.space(key).db(index, access)
     }
 
     /// Looks a key up to read it: lazy expiry, hit and miss counters, LRU/LFU touch.
     #[inline]
-    pub fn lookup_read(&mut self, key: &Key<'_>) -> Option<&Entry> {
-        let (db, access) = (self.db, self.access);
-        self.space(key).read(db, key, &access)
+    pub fn lookup_read(&mut self, key: &Key<'_>) -> Option<Entry<'_>> {
+        self.dbm(key).read(key)
     }
 
     /// Looks a key up to change it.
     #[inline]
-    pub fn lookup_write<'k>(&'k mut self, key: &'k Key<'k>) -> Option<EntryMut<'k>> {
-        let (db, access) = (self.db, self.access);
-        self.space(key).write(db, key, &access)
+    pub fn lookup_write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
+        self.dbm(key).write(key)
     }
 
     /// A change really happened: it leaves with the words it came with.

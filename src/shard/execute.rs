@@ -13,7 +13,7 @@ use crate::command::row::{Handler, Row};
 use crate::command::{Cx, Event, Outcome, SlotMap, Spaces, notify};
 use crate::config::Settings;
 use crate::effect::{Effect, Kind, Staging};
-use crate::keyspace::{Access, Departed, Departure};
+use crate::keyspace::{Access, Departed, DepartedWhy};
 use crate::resp::{Args, Out};
 
 /// The shards a command runs on.
@@ -106,15 +106,15 @@ fn call<'a>(
 fn collect_departed(hands: &mut Hands<'_>, settings: &Settings, outcome: &mut Outcome) {
     match hands {
         Hands::One(shard) => {
-            if !shard.space.departed.is_empty() {
-                let departed = std::mem::take(&mut shard.space.departed);
+            if !shard.space.common.departed.is_empty() {
+                let departed = std::mem::take(&mut shard.space.common.departed);
                 stage_departed(shard, &departed, settings, outcome);
             }
         }
         Hands::Many(_, shards, log_at) => {
             let mut all = Vec::new();
             for shard in shards.iter_mut().flatten() {
-                all.append(&mut shard.space.departed);
+                all.append(&mut shard.space.common.departed);
             }
             if let (false, Some(shard)) = (all.is_empty(), shards[*log_at].as_deref_mut()) {
                 stage_departed(shard, &all, settings, outcome);
@@ -128,8 +128,8 @@ pub fn stage_departed(shard: &mut Shard, departed: &[Departed], settings: &Setti
     let mut events = Vec::new();
     for gone in departed {
         let (kind, class, name) = match gone.why {
-            Departure::Expired => (Kind::Expired, notify::EXPIRED, "expired"),
-            Departure::Evicted => (Kind::Evicted, notify::EVICTED, "evicted"),
+            DepartedWhy::Expired => (Kind::Expired, notify::EXPIRED, "expired"),
+            DepartedWhy::Evicted => (Kind::Evicted, notify::EVICTED, "evicted"),
         };
         if shard.log.is_read() {
             let words: SmallVec<[&[u8]; 8]> = SmallVec::from_slice(&[&b"DEL"[..], &gone.key]);

@@ -18,10 +18,10 @@ pub fn expire(shard: &mut Shard, now_ms: u64, budget_us: u64, settings: &Setting
 
 /// Stages what left the keyspace outside a command, as units of their own.
 pub fn flush_departed(shard: &mut Shard, settings: &Settings, outcome: &mut Outcome) {
-    if shard.space.departed.is_empty() {
+    if shard.space.common.departed.is_empty() {
         return;
     }
-    let departed = std::mem::take(&mut shard.space.departed);
+    let departed = std::mem::take(&mut shard.space.common.departed);
     for gone in departed.chunks(1) {
         stage_departed(shard, gone, settings, outcome);
         close_unit(shard);
