@@ -137,7 +137,7 @@ impl Core {
 
     /// Whether another core has keys to evict; it is asked to.
     fn others_can_evict(&mut self) -> bool {
-        if self.settings.maxmemory_policy.is_noeviction() {
+        if self.settings.maxmemory_policy.is_none() {
             return false;
         }
         let bytes = |core: usize| self.shared.space_bytes[core].load(Ordering::Relaxed);

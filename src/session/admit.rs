@@ -84,6 +84,7 @@ fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'
     let is_control = core.shared.controls[command.id as usize].is_some();
     let cores = if is_control { Default::default() } else { route::cores_of(core, command.row, args) };
     let Some(multi) = session.multi.as_mut() else { return };
+    multi.note(command.row);
     multi.cores.0 |= cores.0;
     multi.bytes += args.iter().map(|word| word.len()).sum::<usize>();
     multi.queue.push(Queued { command: command.id, words: OwnedCommand::from_args(args) });

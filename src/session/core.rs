@@ -20,7 +20,6 @@ use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
-use crate::keyspace::Key;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -251,7 +250,7 @@ impl Core {
             Message::Shard(shard) => self.take_home(shard),
             Message::Adopt(accepted) => self.adopt(*accepted),
             Message::Unwatch(watched) => match self.shard.as_deref_mut() {
-                Some(shard) => shard.space.unwatch(watched.db, &Key::new(&watched.key)),
+                Some(shard) => watched.release_on(shard),
                 None => self.unwatch_later.push(*watched),
             },
             Message::Push(push) => self.push_bytes(push.0, push.1, push.2),
@@ -262,7 +261,7 @@ impl Core {
     /// The shard is home again.
     pub fn take_home(&mut self, mut shard: Box<Shard>) {
         for watched in self.unwatch_later.drain(..) {
-            shard.space.unwatch(watched.db, &Key::new(&watched.key));
+            watched.release_on(&mut shard);
         }
         self.shard = Some(shard);
     }

@@ -7,11 +7,18 @@
 //! counts queued commands. Why versions instead of a flag in the client: the client may be on another core.
 
 use super::core::{Core, Message};
-use super::{Flow, Session, client_flag};
+use super::{Control, Flow, Session, client_flag};
 use crate::command::reply_error::ReplyError;
-use crate::keyspace::Key;
+use crate::command::row::{Row, flag};
+use crate::keyspace::{Access, Key, WatchVersion};
 use crate::resp::{Args, OwnedCommand};
+use crate::shard::Shard;
+use crate::shard::execute::Hands;
 use crate::shard::lending::CoreSet;
+
+/// The commands of this file; WATCH runs on shards (`watch`), its entry only claims the name.
+pub const CONTROLS: &[(&str, Control)] =
+    &[("multi", multi), ("exec", exec), ("discard", discard), ("unwatch", unwatch), ("watch", claim_watch)];
 
 /// A queued command.
 pub struct Queued {
@@ -32,6 +39,8 @@ pub struct Multi {
     pub cores: CoreSet,
     /// Bytes queued.
     pub bytes: usize,
+    /// A queued command may write.
+    pub writes: bool,
 }
 
 /// A watched key.
@@ -41,7 +50,7 @@ pub struct Watched {
     /// The key.
     pub key: Vec<u8>,
     /// Its version when WATCH was called.
-    pub version: u64,
+    pub version: WatchVersion,
     /// The core whose shard holds the registration.
     pub core: usize,
 }
@@ -113,12 +122,73 @@ pub fn unwatch_all(core: &mut Core, session: &mut Session) {
     }
 }
 
+/// Releases one registration, wherever its shard is.
 fn release(core: &mut Core, session: &mut Session, watched: Watched) {
     let lent = session.lent.as_mut().and_then(|lent| lent.shards_mut()[watched.core].as_deref_mut());
     let own = if watched.core == core.id() { core.shard.as_deref_mut() } else { None };
     match lent.or(own) {
-        Some(shard) => shard.space.unwatch(watched.db, &Key::new(&watched.key)),
+        Some(shard) => watched.release_on(shard),
         None if watched.core == core.id() => core.unwatch_later.push(watched),
         None => core.mesh.send(watched.core, Message::Unwatch(Box::new(watched))),
     }
+}
+
+impl Watched {
+    /// Takes the registration off its shard.
+    pub fn release_on(&self, shard: &mut Shard) {
+        let mut db = shard.space.db(self.db, Access::at(0));
+        db.unwatch(&Key::new(&self.key));
+    }
+}
+
+impl Multi {
+    /// Notes what a queued command may do.
+    pub fn note(&mut self, row: &Row) {
+        self.writes |= row.flags.has(flag::WRITE | flag::MAY_REPLICATE);
+    }
+}
+
+fn claim_watch(_: &mut Core, _: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+    unreachable!("the session's loop routes WATCH to the shards of its keys")
+}
+
+/// WATCH, with the shards of all its keys in hand.
+pub fn watch(
+    core: &Core,
+    session: &mut Session,
+    args: &Args<'_>,
+    hands: &mut Hands<'_>,
+    now_ms: u64,
+) -> Result<(), ReplyError> {
+    if session.multi.is_some() {
+        return Err(ReplyError::Text("ERR WATCH inside MULTI is not allowed"));
+    }
+    let db = session.client.db;
+    for word in args.skip(1).iter() {
+        let known = session.watched.iter().any(|watched| watched.db == db && watched.key == word);
+        let key = Key::new(word);
+        let owner = core.map.core_of(key.slot);
+        let shard = match hands {
+            Hands::One(shard) => Some(&mut **shard),
+            Hands::Many(_, shards, _) => shards[owner].as_deref_mut(),
+        };
+        if let (false, Some(shard)) = (known, shard) {
+            let version = shard.space.db(db, Access::at(now_ms)).watch(&key);
+            session.watched.push(Watched { db, key: word.to_vec(), version, core: owner });
+        }
+    }
+    session.out.ok();
+    Ok(())
+}
+
+/// Whether no watched key has changed; all their shards are in hand.
+pub fn watches_hold(session: &mut Session, now_ms: u64) -> bool {
+    let Some(lent) = session.lent.as_mut() else { return true };
+    session.watched.iter().all(|watched| match lent.shards_mut()[watched.core].as_deref_mut() {
+        Some(shard) => {
+            let db = shard.space.db(watched.db, Access::at(now_ms));
+            !db.is_dirty(&Key::new(&watched.key), watched.version)
+        }
+        None => false,
+    })
 }

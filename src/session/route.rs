@@ -5,7 +5,7 @@
 //! Invariant: a handler never sees a key whose shard is not in hand. Bounds: none. Why by row and not by handler: the lock set must be known before the first step.
 
 use super::core::Core;
-use crate::base::slot::key_slot;
+use crate::base::slot::{SLOT_COUNT, key_slot};
 use crate::command::keyspec;
 use crate::command::row::{Row, flag};
 use crate::resp::Args;
@@ -34,7 +34,7 @@ pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
         }
     } else if row.name == "scan" {
         let slot = args.get_checked(1).and_then(crate::base::number::parse_u64).map_or(0, crate::keyspace::cursor_slot);
-        set.insert(core.map.core_of(slot));
+        set.insert(core.map.core_of(slot.min(SLOT_COUNT - 1) as u16));
     } else if row.keyspecs.is_empty() {
         return CoreSet::all(cores);
     } else if let Ok(keys) = keyspec::keys_of(row, args) {

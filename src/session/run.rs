@@ -61,7 +61,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
             }
             Parsed::Incomplete => break Next::Done,
             Parsed::Error(error) => {
-                protocol_error(core, &mut session, &error);
+                protocol_error(core, &mut session, error);
                 break Next::Done;
             }
         }
@@ -91,9 +91,9 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
     }
 }
 
-fn protocol_error(core: &mut Core, session: &mut Session, error: &crate::resp::ProtocolError) {
+fn protocol_error(core: &mut Core, session: &mut Session, error: crate::resp::ProtocolError) {
     core.stats.protocol_errors += 1;
-    session.out.error_text(&format!("ERR Protocol error: {error}"));
+    error.write_reply(&mut session.out);
     session.closing = true;
 }
 
@@ -222,7 +222,8 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
         (None, Some(handler)) => {
             let mut outcome = std::mem::take(&mut core.outcome);
             let settings = &core.settings;
-            let access = Access::new(now_ms, settings, session.client.flags & client_flag::NO_TOUCH == 0);
+            let mut access = Access::at(now_ms);
+            access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
             let run = Run {
                 row: command.row,
                 handler,
