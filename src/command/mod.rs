@@ -5,6 +5,8 @@
 
 pub mod cx;
 pub mod describe;
+pub mod hash;
+pub mod keys;
 pub mod keyspec;
 pub mod lookup;
 pub mod reply_error;

@@ -11,16 +11,19 @@
 //! Invariant: a session is owned by exactly one core (or message). Bounds: query buffer, output buffer and client limits of
 //! the configuration.
 
+pub mod account;
 pub mod admit;
 pub mod connection;
 pub mod core;
 pub mod multi;
+pub mod pause;
+pub mod pubsub;
 pub mod route;
 pub mod run;
 pub mod visit;
 
 use crate::command::reply_error::ReplyError;
-use crate::command::row::Row;
+use crate::command::row::{Handler, Row};
 use crate::resp::{Args, Out, Reader};
 use crate::shard::lending::Lent;
 use core::Core;
@@ -35,6 +38,8 @@ pub enum Flow {
     Visit(Box<dyn visit::Visit>),
     /// Run the queued transaction.
     Exec,
+    /// Run this handler with every shard in hand (DEBUG DIGEST and its like).
+    OnAllShards(Handler),
     /// Reply, then close.
     Close,
 }
@@ -121,6 +126,8 @@ pub struct Session {
     pub exec: Option<Box<Exec>>,
     /// Shards in hand, or being collected.
     pub lent: Option<Box<Lent>>,
+    /// What runs in place of the control command at the read position, with every shard in hand.
+    pub handler: Option<Handler>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// The next command in the input passed admission already.
@@ -145,6 +152,7 @@ impl Session {
             watched: Vec::new(),
             exec: None,
             lent: None,
+            handler: None,
             visit: None,
             admitted: false,
             closing: false,

@@ -7,6 +7,8 @@
 //! Bounds: one session's input. Why parse again after a hop: the parsed form borrows the buffer; parsing a
 //! small command costs less than carrying it.
 
+use std::sync::Arc;
+
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
@@ -221,7 +223,8 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
         }
         (None, Some(handler)) => {
             let mut outcome = std::mem::take(&mut core.outcome);
-            let settings = &core.settings;
+            let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
+            let settings = &*settings;
             let mut access = Access::at(now_ms);
             access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
             let run = Run {
@@ -232,6 +235,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
                 now_ms,
                 wall_offset_ms: core.wall_offset_ms,
                 settings,
+                map: &map,
                 access,
             };
             let failed = execute(hands, run, &mut session.out, &mut outcome);

@@ -16,7 +16,7 @@ fn set_pairs(cx: &mut Cx<'_>) -> Result<i64, ReplyError> {
     let (key, limits, args) = (cx.key(1), limits(cx), cx.args);
     let mut entry = open_hash(cx, &key)?;
     let Some(hash) = entry.hash_mut() else { return Err(ReplyError::WrongType) };
-    if (2..args.len()).any(|index| args.get(index).len() > limits.max_pack_value) {
+    if (2..args.len()).any(|index| args.get(index).len() > limits.max_value) {
         let texts: Vec<&[u8]> = args.skip(2).iter().collect();
         hash.convert_for(&texts, &limits);
     }

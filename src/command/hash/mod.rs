@@ -16,8 +16,8 @@ use crate::types::hash::{Hash, HashLimits};
 /// The encoding thresholds in force.
 fn limits(cx: &Cx<'_>) -> HashLimits {
     HashLimits {
-        max_pack_entries: cx.settings.hash_max_listpack_entries,
-        max_pack_value: cx.settings.hash_max_listpack_value,
+        max_entries: cx.settings.hash_max_listpack_entries,
+        max_value: cx.settings.hash_max_listpack_value,
     }
 }
 

@@ -89,7 +89,8 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         }
     };
     let key = cx.key(1);
-    let mut prng = std::mem::take(&mut cx.space(&key).common.prng);
+    // The dice leave the keyspace while its hash is read.
+    let mut prng = cx.space(&key).common.prng.clone();
     let mut out = std::mem::take(cx.out);
     let result = read_hash(cx, &key).map(|hash| match (hash, draw) {
         (None, None) => out.null(),
