@@ -57,7 +57,7 @@ pub enum Spaces<'a> {
     /// All its keys live on one shard.
     One(&'a mut Keyspace),
     /// Shards lent to a transaction, by core; cores that are not involved are `None`.
-    Many(&'a SlotMap, &'a mut [Option<&'a mut Keyspace>]),
+    Many(&'a SlotMap, Vec<Option<&'a mut Keyspace>>),
 }
 
 /// Event classes of keyspace notifications (`notify-keyspace-events`), as bits.

@@ -4,7 +4,6 @@
 //! Invariant: a handler does no I/O and sends no message.
 
 pub mod cx;
-pub mod describe;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;

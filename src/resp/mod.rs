@@ -9,6 +9,7 @@ pub mod out;
 pub mod owned;
 pub mod parser;
 pub mod protocol_error;
+pub mod quote;
 pub mod reader;
 pub mod reply;
 pub mod reply_scan;
@@ -19,6 +20,7 @@ pub use args::Args;
 pub use out::{Mark, Out};
 pub use owned::OwnedCommand;
 pub use protocol_error::ProtocolError;
+pub use quote::append_quoted;
 pub use reader::{Input, Parsed, Reader};
 pub use reply::{Reply, ReplyReader};
 

@@ -22,6 +22,8 @@ pub mod route;
 pub mod run;
 pub mod visit;
 
+use std::sync::Arc;
+
 use crate::command::reply_error::ReplyError;
 use crate::command::row::{Handler, Row};
 use crate::resp::{Args, Out, Reader};
@@ -73,8 +75,8 @@ pub mod client_flag {
     pub const PUBSUB: u32 = 1 << 3;
     /// Connected by unix socket.
     pub const UNIX: u32 = 1 << 4;
-    /// Watches keys, one of which is known to have changed.
-    pub const DIRTY_CAS: u32 = 1 << 5;
+    /// Connected from this machine.
+    pub const LOCAL: u32 = 1 << 5;
 }
 
 /// The client's state that commands read and set.
@@ -116,6 +118,8 @@ pub struct Session {
     pub reader: Reader,
     /// Replies not yet handed to the socket.
     pub out: Out,
+    /// Peer address, as CLIENT LIST shows it.
+    pub peer: Arc<str>,
     /// The client's state.
     pub client: Client,
     /// Open MULTI.
@@ -140,13 +144,14 @@ pub struct Session {
 
 impl Session {
     /// A fresh session of connection `conn` on core `home`.
-    pub fn new(id: u64, home: usize, conn: u32) -> Session {
+    pub fn new(id: u64, home: usize, conn: u32, peer: Arc<str>) -> Session {
         Session {
             id,
             home,
             conn,
             reader: Reader::default(),
             out: Out::new(),
+            peer,
             client: Client::default(),
             multi: None,
             watched: Vec::new(),

@@ -59,7 +59,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         }
         Hands::Many(map, shards, log_at) => {
             let mut staging: Option<&mut Staging> = None;
-            let mut spaces = SmallVec::<[Option<&mut _>; 4]>::new();
+            let mut spaces = Vec::with_capacity(shards.len());
             for (core, slot) in shards.iter_mut().enumerate() {
                 spaces.push(match slot.as_deref_mut() {
                     Some(Shard { space, log, .. }) => {
@@ -72,7 +72,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
                     None => None,
                 });
             }
-            call(run, Spaces::Many(map, &mut spaces), staging, out, outcome)
+            call(run, Spaces::Many(map, spaces), staging, out, outcome)
         }
     };
     collect_departed(hands, settings, outcome);

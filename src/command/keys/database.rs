@@ -19,8 +19,8 @@ pub fn dbsize(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 /// `RANDOMKEY`: a shard is chosen by its share of the keys, then a key in it.
 pub fn randomkey(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (db, access) = (cx.db, Access::at(cx.now_ms).quiet());
-    let mut spaces = cx.each_space();
     let mut name = None;
+    let mut spaces = cx.each_space();
     // A shard whose keys have all expired gives none; its keys are gone then, so this ends.
     while name.is_none() {
         let total: u64 = spaces.iter().map(|space| space.len(db)).sum();
@@ -37,6 +37,7 @@ pub fn randomkey(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
             pick -= share;
         }
     }
+    drop(spaces);
     match name {
         Some(name) => cx.out.bulk(&name),
         None => cx.out.null(),

@@ -105,7 +105,7 @@ pub fn copy(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     if to_db == cx.db && from.bytes == to.bytes {
         return Err(ReplyError::Text("ERR source and destination objects are the same"));
     }
-    let Some(copied) = cx.lookup_read(&from).map(|entry| entry.to_owned_entry(to.bytes)) else {
+    let Some(copied) = cx.lookup_read(&from).map(|entry| entry.duplicate(to.bytes)) else {
         cx.out.integer(0);
         return Ok(());
     };
