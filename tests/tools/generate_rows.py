@@ -208,7 +208,7 @@ def main():
         uses = ["ROW", "Row", "Flags", "Categories", "flag as f", "category as c"]
         for word, use in (("ARG ", "ARG"), ("Arg {", "Arg"), ("Kind::", "Kind"), ("KeySpec", "KeySpec"),
                           ("KeyFlags(", "KeyFlags"), ("k::", "key_flag as k"), ("Begin::", "Begin"), ("Find::", "Find"),
-                          ("Movable::", "Movable"), ("DocFlags(", "DocFlags"), ("d::", "doc_flag as d")):
+                          ("Movable::", "Movable"), ("DocFlags(", "DocFlags"), ("(d::", "doc_flag as d")):
             if word in body: uses.append(use)
         head = f"//! The commands of group *{shown}*: one row each, sorted by name. Pure table; `command::row` explains the columns,\n" \
                "//! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).\n" \

@@ -1,8 +1,6 @@
 //! The commands of group *connection*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
-use crate::command::row::{
-    ARG, Arg, Categories, Flags, Kind, ROW, Row, category as c, doc_flag as d, flag as f,
-};
+use crate::command::row::{ARG, Arg, Categories, Flags, Kind, ROW, Row, category as c, flag as f};
 
 /// The rows of group connection.
 pub static ROWS: &[Row] = &[

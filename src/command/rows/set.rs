@@ -2,7 +2,7 @@
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
 
 /// The rows of group set.
