@@ -226,9 +226,10 @@ fn arguments(args: &[Arg], out: &mut Out) {
     for arg in args {
         let flags =
             u32::from(arg.optional) | u32::from(arg.multiple) << 1 | u32::from(arg.multiple_token) << 2;
-        let texts = [arg.token, arg.since, arg.deprecated_since];
+        let texts = [arg.since, arg.deprecated_since];
         let fields = texts.iter().filter(|text| !text.is_empty()).count()
             + usize::from(arg.key_spec >= 0)
+            + usize::from(arg.token.is_some())
             + usize::from(flags != 0)
             + usize::from(!arg.args.is_empty());
         out.map(2 + fields);
@@ -237,7 +238,9 @@ fn arguments(args: &[Arg], out: &mut Out) {
         if arg.key_spec >= 0 {
             number("key_spec_index", arg.key_spec as i32, out);
         }
-        present("token", arg.token, out);
+        if let Some(token) = arg.token {
+            field("token", token, out);
+        }
         present("since", arg.since, out);
         present("deprecated_since", arg.deprecated_since, out);
         if flags != 0 {

@@ -38,8 +38,8 @@ pub fn keys_of(row: &Row, args: &Args<'_>) -> Result<SmallVec<[usize; 8]>, NoKey
 pub fn keys_with_flags(row: &Row, args: &Args<'_>) -> Result<KeyList, NoKeys> {
     let is_variable = row.keyspecs.iter().any(|spec| spec.flags.has(key_flag::VARIABLE_FLAGS));
     let mut keys = KeyList::new();
-    if !is_variable && by_specs(row, args, &mut keys).is_ok() && !keys.is_empty() {
-        return Ok(keys);
+    if !is_variable && by_specs(row, args, &mut keys).is_ok() {
+        return if keys.is_empty() { Err(NoKeys) } else { Ok(keys) };
     }
     keys.clear();
     match row.movable {
@@ -75,8 +75,9 @@ fn key(index: usize, flags: u16) -> KeyAt {
 /// All specs; one that does not apply spoils them all.
 fn by_specs(row: &Row, args: &Args<'_>, keys: &mut KeyList) -> Result<(), NoKeys> {
     for spec in row.keyspecs.iter().filter(|spec| !spec.flags.has(key_flag::NOT_KEY)) {
+        let before = keys.len();
         by_spec(spec, args, keys)?;
-        if spec.flags.has(key_flag::INCOMPLETE) {
+        if spec.flags.has(key_flag::INCOMPLETE) && keys.len() > before {
             return Err(NoKeys);
         }
     }
@@ -87,7 +88,10 @@ fn by_spec(spec: &KeySpec, args: &Args<'_>, keys: &mut KeyList) -> Result<(), No
     let argc = args.len() as i64;
     let begin = match spec.begin {
         Begin::Index(at) => at as i64,
-        Begin::Keyword { word, start } => after_keyword(args, word.as_bytes(), start as i64).ok_or(NoKeys)?,
+        Begin::Keyword { word, start } => match after_keyword(args, word.as_bytes(), start as i64) {
+            Some(behind) => behind,
+            None => return Ok(()),
+        },
         Begin::Unknown => return Err(NoKeys),
     };
     let (first, last, step) = match spec.find {

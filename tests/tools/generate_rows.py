@@ -98,7 +98,8 @@ def argument(a):
     kind = "".join(p.capitalize() for p in a["type"].split("-"))
     out = f"Arg {{ name: {text(a['name'])}, kind: Kind::{kind}, "
     if "key_spec_index" in a: out += f"key_spec: {a['key_spec_index']}, "
-    for field in ("token", "since", "deprecated_since"):
+    if "token" in a: out += f"token: Some({text(a['token'])}), "
+    for field in ("since", "deprecated_since"):
         if field in a: out += f"{field}: {text(a[field])}, "
     for flag in a.get("flags", []): out += f"{flag}: true, "
     if "arguments" in a: out += "args: &[" + ", ".join(map(argument, a["arguments"])) + "], "

@@ -172,8 +172,8 @@ pub static ROWS: &[Row] = &[
                     kind: Kind::Oneof,
                     optional: true,
                     args: &[
-                        Arg { name: "force", kind: Kind::PureToken, token: "FORCE", ..ARG },
-                        Arg { name: "takeover", kind: Kind::PureToken, token: "TAKEOVER", ..ARG },
+                        Arg { name: "force", kind: Kind::PureToken, token: Some("FORCE"), ..ARG },
+                        Arg { name: "takeover", kind: Kind::PureToken, token: Some("TAKEOVER"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -403,8 +403,8 @@ pub static ROWS: &[Row] = &[
                     kind: Kind::Oneof,
                     optional: true,
                     args: &[
-                        Arg { name: "hard", kind: Kind::PureToken, token: "HARD", ..ARG },
-                        Arg { name: "soft", kind: Kind::PureToken, token: "SOFT", ..ARG },
+                        Arg { name: "hard", kind: Kind::PureToken, token: Some("HARD"), ..ARG },
+                        Arg { name: "soft", kind: Kind::PureToken, token: Some("SOFT"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -457,10 +457,10 @@ pub static ROWS: &[Row] = &[
                         name: "subcommand",
                         kind: Kind::Oneof,
                         args: &[
-                            Arg { name: "node-id", kind: Kind::String, token: "IMPORTING", ..ARG },
-                            Arg { name: "node-id", kind: Kind::String, token: "MIGRATING", ..ARG },
-                            Arg { name: "node-id", kind: Kind::String, token: "NODE", ..ARG },
-                            Arg { name: "stable", kind: Kind::PureToken, token: "STABLE", ..ARG },
+                            Arg { name: "node-id", kind: Kind::String, token: Some("IMPORTING"), ..ARG },
+                            Arg { name: "node-id", kind: Kind::String, token: Some("MIGRATING"), ..ARG },
+                            Arg { name: "node-id", kind: Kind::String, token: Some("NODE"), ..ARG },
+                            Arg { name: "stable", kind: Kind::PureToken, token: Some("STABLE"), ..ARG },
                         ],
                         ..ARG
                     },

@@ -25,8 +25,8 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "source", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "destination", kind: Kind::Key, key_spec: 1, ..ARG },
-            Arg { name: "destination-db", kind: Kind::Integer, token: "DB", optional: true, ..ARG },
-            Arg { name: "replace", kind: Kind::PureToken, token: "REPLACE", optional: true, ..ARG },
+            Arg { name: "destination-db", kind: Kind::Integer, token: Some("DB"), optional: true, ..ARG },
+            Arg { name: "replace", kind: Kind::PureToken, token: Some("REPLACE"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -123,10 +123,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -158,10 +158,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -240,17 +240,24 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 args: &[
                     Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-                    Arg { name: "empty_string", kind: Kind::PureToken, token: "", ..ARG },
+                    Arg { name: "empty_string", kind: Kind::PureToken, token: Some(""), ..ARG },
                 ],
                 ..ARG
             },
             Arg { name: "destination-db", kind: Kind::Integer, ..ARG },
             Arg { name: "timeout", kind: Kind::Integer, ..ARG },
-            Arg { name: "copy", kind: Kind::PureToken, token: "COPY", since: "3.0.0", optional: true, ..ARG },
+            Arg {
+                name: "copy",
+                kind: Kind::PureToken,
+                token: Some("COPY"),
+                since: "3.0.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "replace",
                 kind: Kind::PureToken,
-                token: "REPLACE",
+                token: Some("REPLACE"),
                 since: "3.0.0",
                 optional: true,
                 ..ARG
@@ -263,7 +270,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "password",
                         kind: Kind::String,
-                        token: "AUTH",
+                        token: Some("AUTH"),
                         since: "4.0.7",
                         optional: true,
                         ..ARG
@@ -271,7 +278,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "username_password",
                         kind: Kind::Block,
-                        token: "AUTH2",
+                        token: Some("AUTH2"),
                         since: "6.0.0",
                         optional: true,
                         args: &[
@@ -287,7 +294,7 @@ pub static ROWS: &[Row] = &[
                 name: "key",
                 kind: Kind::Key,
                 key_spec: 1,
-                token: "KEYS",
+                token: Some("KEYS"),
                 since: "3.0.6",
                 optional: true,
                 multiple: true,
@@ -469,10 +476,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -504,10 +511,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -639,7 +646,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "replace",
                 kind: Kind::PureToken,
-                token: "REPLACE",
+                token: Some("REPLACE"),
                 since: "3.0.0",
                 optional: true,
                 ..ARG
@@ -647,7 +654,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "absttl",
                 kind: Kind::PureToken,
-                token: "ABSTTL",
+                token: Some("ABSTTL"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -655,7 +662,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "seconds",
                 kind: Kind::Integer,
-                token: "IDLETIME",
+                token: Some("IDLETIME"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -663,7 +670,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "frequency",
                 kind: Kind::Integer,
-                token: "FREQ",
+                token: Some("FREQ"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -686,9 +693,16 @@ pub static ROWS: &[Row] = &[
         tips: &["nondeterministic_output", "request_policy:special"],
         args: &[
             Arg { name: "cursor", kind: Kind::Integer, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, token: "MATCH", optional: true, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
-            Arg { name: "type", kind: Kind::String, token: "TYPE", since: "6.0.0", optional: true, ..ARG },
+            Arg { name: "pattern", kind: Kind::Pattern, token: Some("MATCH"), optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
+            Arg {
+                name: "type",
+                kind: Kind::String,
+                token: Some("TYPE"),
+                since: "6.0.0",
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -724,11 +738,18 @@ pub static ROWS: &[Row] = &[
         complexity: "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N).",
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, key_spec: 1, token: "BY", optional: true, ..ARG },
+            Arg {
+                name: "pattern",
+                kind: Kind::Pattern,
+                key_spec: 1,
+                token: Some("BY"),
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -740,7 +761,7 @@ pub static ROWS: &[Row] = &[
                 name: "pattern",
                 kind: Kind::Pattern,
                 key_spec: 1,
-                token: "GET",
+                token: Some("GET"),
                 optional: true,
                 multiple: true,
                 multiple_token: true,
@@ -751,13 +772,20 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "sorting", kind: Kind::PureToken, token: "ALPHA", optional: true, ..ARG },
-            Arg { name: "destination", kind: Kind::Key, key_spec: 2, token: "STORE", optional: true, ..ARG },
+            Arg { name: "sorting", kind: Kind::PureToken, token: Some("ALPHA"), optional: true, ..ARG },
+            Arg {
+                name: "destination",
+                kind: Kind::Key,
+                key_spec: 2,
+                token: Some("STORE"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -787,11 +815,18 @@ pub static ROWS: &[Row] = &[
         complexity: "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N).",
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, key_spec: 1, token: "BY", optional: true, ..ARG },
+            Arg {
+                name: "pattern",
+                kind: Kind::Pattern,
+                key_spec: 1,
+                token: Some("BY"),
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -803,7 +838,7 @@ pub static ROWS: &[Row] = &[
                 name: "pattern",
                 kind: Kind::Pattern,
                 key_spec: 1,
-                token: "GET",
+                token: Some("GET"),
                 optional: true,
                 multiple: true,
                 multiple_token: true,
@@ -814,12 +849,12 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "sorting", kind: Kind::PureToken, token: "ALPHA", optional: true, ..ARG },
+            Arg { name: "sorting", kind: Kind::PureToken, token: Some("ALPHA"), optional: true, ..ARG },
         ],
         ..ROW
     },

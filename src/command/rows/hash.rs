@@ -252,7 +252,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "withvalues",
                         kind: Kind::PureToken,
-                        token: "WITHVALUES",
+                        token: Some("WITHVALUES"),
                         optional: true,
                         ..ARG
                     },
@@ -281,8 +281,8 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "cursor", kind: Kind::Integer, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, token: "MATCH", optional: true, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "pattern", kind: Kind::Pattern, token: Some("MATCH"), optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },

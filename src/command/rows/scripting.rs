@@ -250,8 +250,8 @@ pub static ROWS: &[Row] = &[
                     kind: Kind::Oneof,
                     optional: true,
                     args: &[
-                        Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", ..ARG },
-                        Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", ..ARG },
+                        Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), ..ARG },
+                        Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -303,11 +303,17 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "library-name-pattern",
                         kind: Kind::String,
-                        token: "LIBRARYNAME",
+                        token: Some("LIBRARYNAME"),
                         optional: true,
                         ..ARG
                     },
-                    Arg { name: "withcode", kind: Kind::PureToken, token: "WITHCODE", optional: true, ..ARG },
+                    Arg {
+                        name: "withcode",
+                        kind: Kind::PureToken,
+                        token: Some("WITHCODE"),
+                        optional: true,
+                        ..ARG
+                    },
                 ],
                 ..ROW
             },
@@ -325,7 +331,13 @@ pub static ROWS: &[Row] = &[
                 complexity: "O(1) (considering compilation time is redundant)",
                 tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
                 args: &[
-                    Arg { name: "replace", kind: Kind::PureToken, token: "REPLACE", optional: true, ..ARG },
+                    Arg {
+                        name: "replace",
+                        kind: Kind::PureToken,
+                        token: Some("REPLACE"),
+                        optional: true,
+                        ..ARG
+                    },
                     Arg { name: "function-code", kind: Kind::String, ..ARG },
                 ],
                 ..ROW
@@ -350,9 +362,9 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         optional: true,
                         args: &[
-                            Arg { name: "flush", kind: Kind::PureToken, token: "FLUSH", ..ARG },
-                            Arg { name: "append", kind: Kind::PureToken, token: "APPEND", ..ARG },
-                            Arg { name: "replace", kind: Kind::PureToken, token: "REPLACE", ..ARG },
+                            Arg { name: "flush", kind: Kind::PureToken, token: Some("FLUSH"), ..ARG },
+                            Arg { name: "append", kind: Kind::PureToken, token: Some("APPEND"), ..ARG },
+                            Arg { name: "replace", kind: Kind::PureToken, token: Some("REPLACE"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -405,9 +417,9 @@ pub static ROWS: &[Row] = &[
                     name: "mode",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "yes", kind: Kind::PureToken, token: "YES", ..ARG },
-                        Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", ..ARG },
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
+                        Arg { name: "yes", kind: Kind::PureToken, token: Some("YES"), ..ARG },
+                        Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -449,8 +461,8 @@ pub static ROWS: &[Row] = &[
                     since: "6.2.0",
                     optional: true,
                     args: &[
-                        Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", ..ARG },
-                        Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", ..ARG },
+                        Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), ..ARG },
+                        Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), ..ARG },
                     ],
                     ..ARG
                 }],

@@ -165,7 +165,7 @@ pub static ROWS: &[Row] = &[
                     optional: true,
                     args: &[
                         Arg { name: "count", kind: Kind::Integer, ..ARG },
-                        Arg { name: "reset", kind: Kind::PureToken, token: "RESET", ..ARG },
+                        Arg { name: "reset", kind: Kind::PureToken, token: Some("RESET"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -266,7 +266,7 @@ pub static ROWS: &[Row] = &[
         args: &[Arg {
             name: "schedule",
             kind: Kind::PureToken,
-            token: "SCHEDULE",
+            token: Some("SCHEDULE"),
             since: "3.2.2",
             optional: true,
             ..ARG
@@ -403,12 +403,12 @@ pub static ROWS: &[Row] = &[
                 args: &[Arg {
                     name: "filterby",
                     kind: Kind::Oneof,
-                    token: "FILTERBY",
+                    token: Some("FILTERBY"),
                     optional: true,
                     args: &[
-                        Arg { name: "module-name", kind: Kind::String, token: "MODULE", ..ARG },
-                        Arg { name: "category", kind: Kind::String, token: "ACLCAT", ..ARG },
-                        Arg { name: "pattern", kind: Kind::Pattern, token: "PATTERN", ..ARG },
+                        Arg { name: "module-name", kind: Kind::String, token: Some("MODULE"), ..ARG },
+                        Arg { name: "category", kind: Kind::String, token: Some("ACLCAT"), ..ARG },
+                        Arg { name: "pattern", kind: Kind::Pattern, token: Some("PATTERN"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -565,17 +565,17 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "target",
                 kind: Kind::Block,
-                token: "TO",
+                token: Some("TO"),
                 optional: true,
                 args: &[
                     Arg { name: "host", kind: Kind::String, ..ARG },
                     Arg { name: "port", kind: Kind::Integer, ..ARG },
-                    Arg { name: "force", kind: Kind::PureToken, token: "FORCE", optional: true, ..ARG },
+                    Arg { name: "force", kind: Kind::PureToken, token: Some("FORCE"), optional: true, ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "abort", kind: Kind::PureToken, token: "ABORT", optional: true, ..ARG },
-            Arg { name: "milliseconds", kind: Kind::Integer, token: "TIMEOUT", optional: true, ..ARG },
+            Arg { name: "abort", kind: Kind::PureToken, token: Some("ABORT"), optional: true, ..ARG },
+            Arg { name: "milliseconds", kind: Kind::Integer, token: Some("TIMEOUT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -600,8 +600,8 @@ pub static ROWS: &[Row] = &[
             kind: Kind::Oneof,
             optional: true,
             args: &[
-                Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", since: "4.0.0", ..ARG },
-                Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", since: "6.2.0", ..ARG },
+                Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), since: "4.0.0", ..ARG },
+                Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), since: "6.2.0", ..ARG },
             ],
             ..ARG
         }],
@@ -628,8 +628,8 @@ pub static ROWS: &[Row] = &[
             kind: Kind::Oneof,
             optional: true,
             args: &[
-                Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", since: "4.0.0", ..ARG },
-                Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", since: "6.2.0", ..ARG },
+                Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), since: "4.0.0", ..ARG },
+                Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), since: "6.2.0", ..ARG },
             ],
             ..ARG
         }],
@@ -798,7 +798,7 @@ pub static ROWS: &[Row] = &[
         group: "server",
         since: "5.0.0",
         summary: "Display some computer art and the Redis version",
-        args: &[Arg { name: "version", kind: Kind::Integer, token: "VERSION", optional: true, ..ARG }],
+        args: &[Arg { name: "version", kind: Kind::Integer, token: Some("VERSION"), optional: true, ..ARG }],
         ..ROW
     },
     Row {
@@ -905,7 +905,7 @@ pub static ROWS: &[Row] = &[
                 complexity: "O(N) where N is the number of samples.",
                 args: &[
                     Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-                    Arg { name: "count", kind: Kind::Integer, token: "SAMPLES", optional: true, ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("SAMPLES"), optional: true, ..ARG },
                 ],
                 ..ROW
             },
@@ -988,7 +988,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "configs",
                         kind: Kind::Block,
-                        token: "CONFIG",
+                        token: Some("CONFIG"),
                         optional: true,
                         multiple: true,
                         multiple_token: true,
@@ -1001,7 +1001,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "args",
                         kind: Kind::Block,
-                        token: "ARGS",
+                        token: Some("ARGS"),
                         optional: true,
                         multiple: true,
                         args: &[Arg { name: "arg", kind: Kind::String, ..ARG }],
@@ -1098,8 +1098,8 @@ pub static ROWS: &[Row] = &[
                     name: "no-one",
                     kind: Kind::Block,
                     args: &[
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
-                        Arg { name: "one", kind: Kind::PureToken, token: "ONE", ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
+                        Arg { name: "one", kind: Kind::PureToken, token: Some("ONE"), ..ARG },
                     ],
                     ..ARG
                 },
@@ -1136,7 +1136,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "replace",
                 kind: Kind::PureToken,
-                token: "REPLACE",
+                token: Some("REPLACE"),
                 since: "3.0.0",
                 optional: true,
                 ..ARG
@@ -1144,7 +1144,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "absttl",
                 kind: Kind::PureToken,
-                token: "ABSTTL",
+                token: Some("ABSTTL"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -1152,7 +1152,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "seconds",
                 kind: Kind::Integer,
-                token: "IDLETIME",
+                token: Some("IDLETIME"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -1160,7 +1160,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "frequency",
                 kind: Kind::Integer,
-                token: "FREQ",
+                token: Some("FREQ"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -1212,16 +1212,23 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "nosave", kind: Kind::PureToken, token: "NOSAVE", ..ARG },
-                    Arg { name: "save", kind: Kind::PureToken, token: "SAVE", ..ARG },
+                    Arg { name: "nosave", kind: Kind::PureToken, token: Some("NOSAVE"), ..ARG },
+                    Arg { name: "save", kind: Kind::PureToken, token: Some("SAVE"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "now", kind: Kind::PureToken, token: "NOW", since: "7.0.0", optional: true, ..ARG },
+            Arg {
+                name: "now",
+                kind: Kind::PureToken,
+                token: Some("NOW"),
+                since: "7.0.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "force",
                 kind: Kind::PureToken,
-                token: "FORCE",
+                token: Some("FORCE"),
                 since: "7.0.0",
                 optional: true,
                 ..ARG
@@ -1229,7 +1236,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "abort",
                 kind: Kind::PureToken,
-                token: "ABORT",
+                token: Some("ABORT"),
                 since: "7.0.0",
                 optional: true,
                 ..ARG
@@ -1268,8 +1275,8 @@ pub static ROWS: &[Row] = &[
                     name: "no-one",
                     kind: Kind::Block,
                     args: &[
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
-                        Arg { name: "one", kind: Kind::PureToken, token: "ONE", ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
+                        Arg { name: "one", kind: Kind::PureToken, token: Some("ONE"), ..ARG },
                     ],
                     ..ARG
                 },

@@ -189,19 +189,21 @@ fn info_docs_and_list_of_every_command_are_the_peers() {
 #[test]
 fn help_of_every_container_is_the_peers() {
     let table = Table::of(is_in_7_0);
-    let mut peer = Peer::start("help", &["--cluster-enabled", "yes"]);
+    let nodes = format!("shoal-rows-nodes-{}.conf", std::process::id());
+    let mut peer = Peer::start("help", &["--cluster-enabled", "yes", "--cluster-config-file", &nodes]);
     for row in rows::all().filter(|row| row.subcommands.iter().any(|sub| sub.name == "help")) {
         same(&table, &mut peer, 2, &[row.name, "HELP"]);
     }
     let mut out = Out::new();
     describe::write_help("debug", b"DeBug", &mut out);
     assert_eq!(out.to_vec(), peer.raw(&words(&["DeBug", "HELP"])));
+    std::fs::remove_file(std::env::temp_dir().join(nodes)).unwrap();
 }
 
 #[test]
 fn errors_of_the_lookup_are_the_peers() {
     let table = Table::of(is_in_7_0);
-    let mut peer = Peer::start("errors", &["--cluster-enabled", "yes"]);
+    let mut peer = Peer::start("errors", &[]);
     let long = "x".repeat(300);
     for asked in [
         &["nosuch"][..],
