@@ -18,6 +18,7 @@ pub trait Clock {
     /// What to add to internal milliseconds to get wall milliseconds, as last sampled.
     fn wall_offset_ms(&self) -> i64;
 
+    #[allow(clippy::wrong_self_convention)] // the name is the conversion's, not a constructor's
     /// Internal time of a wall time given by a client. Times before 1970 or before the offset's reach become 0.
     fn from_wall_ms(&self, wall_ms: i64) -> u64 {
         wall_ms.saturating_sub(self.wall_offset_ms()).max(0) as u64

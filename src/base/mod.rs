@@ -12,4 +12,4 @@ pub mod siphash;
 pub mod slab;
 pub mod slot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

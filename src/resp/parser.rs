@@ -145,9 +145,11 @@ impl Parser {
                         return self.step_inline(buf);
                     }
                 }
-                let (count, end) = match self.length_line(buf) {
+                let (count, end) = match self.length_line(buf, b'*') {
                     Line::Length(count, end) if count <= i64::from(i32::MAX) => (count, end),
-                    Line::Length(..) | Line::Malformed => return Step::Error(ProtocolError::InvalidMultibulkLength),
+                    Line::Length(..) | Line::Malformed => {
+                        return Step::Error(ProtocolError::InvalidMultibulkLength);
+                    }
                     Line::Incomplete => return Step::Incomplete(1),
                     Line::TooLong => return Step::Error(ProtocolError::TooBigCountString),
                 };
@@ -196,7 +198,7 @@ impl Parser {
     /// Reads the `$` line at `self.at` and moves behind it.
     #[inline(always)]
     fn bulk_line(&mut self, buf: &[u8], limits: Limits) -> Result<usize, Step> {
-        let (len, end) = match self.length_line(buf) {
+        let (len, end) = match self.length_line(buf, b'$') {
             Line::Length(len, end) if buf[self.at] == b'$' => (len, end),
             Line::Length(..) | Line::Malformed => return Err(Step::Error(self.malformed_bulk(buf))),
             Line::Incomplete => return Err(Step::Incomplete(1)),
@@ -223,9 +225,12 @@ impl Parser {
         }
     }
 
-    /// Reads the number between the marker at `self.at` and the end of its line.
+    /// Reads the number between the marker at `self.at` (any byte; `marker` is the usual one) and the end of its line.
     #[inline(always)]
-    fn length_line(&mut self, buf: &[u8]) -> Line {
+    fn length_line(&mut self, buf: &[u8], marker: u8) -> Line {
+        if buf.get(self.at) != Some(&marker) {
+            return self.length_line_slow(buf);
+        }
         let first = self.at + 1;
         let mut value = 0;
         let mut at = first;
