@@ -231,6 +231,24 @@ impl Parser {
         if buf.get(self.at) != Some(&marker) {
             return self.length_line_slow(buf);
         }
+        // One or two digits are nearly all there is.
+        if let Some(&[_, first, second, third, _]) =
+            buf.get(self.at..).and_then(|rest| rest.first_chunk::<5>())
+        {
+            let (high, low) = (first.wrapping_sub(b'0'), second.wrapping_sub(b'0'));
+            if second == b'\r' && high <= 9 {
+                return Line::Length(i64::from(high), self.at + 4);
+            }
+            if third == b'\r' && (1..=9).contains(&high) && low <= 9 {
+                return Line::Length(i64::from(high * 10 + low), self.at + 5);
+            }
+        }
+        self.length_line_long(buf)
+    }
+
+    /// More digits: up to nine, the first not 0, are read here, all else on the slow path.
+    #[inline(never)]
+    fn length_line_long(&mut self, buf: &[u8]) -> Line {
         let first = self.at + 1;
         let mut value = 0;
         let mut at = first;
