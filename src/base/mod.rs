@@ -13,3 +13,4 @@ pub mod slab;
 pub mod slot;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod ticks;
