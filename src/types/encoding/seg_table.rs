@@ -1,0 +1,669 @@
+//! `SegTable`: an extendible-hash table of thin pointers whose largest step is one segment.
+//!
+//! Used by `keyspace` (the entries of a slot) and by `types` (fields of a large hash); calls `segment`. The table itself is one
+//! pointer: null (empty), a segment, or (low bit set) a directory [`Node`]:
+//! ```text
+//! SegTable -> Seg                                     up to 140 items: a slot of an ordinary database
+//!          -> Node{base 0, bits b} -> 2^b links       link = Seg of depth d (2^(base+bits-d) links in a row point at it)
+//!                                                      or, when the node has 2^10 links already, a Node of the next bits
+//! ```
+//! A hash is consumed from the top, so iteration goes in order of the hash and a scan position is a hash prefix: it
+//! survives growth and shrinking, and everything present throughout is returned (twice at worst, after a merge).
+//! Invariants: links of a node are filled; a segment of depth d sits at the 2^(base+bits-d) links of its prefix; a child
+//! node sits at one link and only in a node with `bits == NODE_BITS`; an empty table has no segment.
+//! Bounds: a split moves [`MAX_LEN`] words, a doubling copies 512 links: microseconds. Why not one flat directory:
+//! doubling it would copy megabytes for a 100 M-field hash.
+use super::segment::{Item, MAX_LEN, NEVER, Seg, WORD_HASH_BITS};
+use crate::types::interim::{Prng, good_size};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// Directory bits of one node.
+const NODE_BITS: u32 = 10;
+/// No segment is split below this depth (a scan position has 48 bits): such entries have colliding hashes.
+const MAX_DEPTH: u32 = 46;
+/// Buddies are merged when together they hold at most this many.
+const MERGE_LEN: usize = MAX_LEN / 2;
+
+struct Node {
+    /// Hash bits consumed above this node.
+    base: u32,
+    /// log2 of the number of links.
+    bits: u32,
+    /// Distinct children at depth base + bits.
+    deepest: u32,
+    /// Deepest segment ever below (kept in the root): the yardstick of fair sampling.
+    max_depth: u32,
+    links: Vec<Link>,
+}
+
+/// Null, a segment, or a node with the low bit set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Link(*mut u8);
+
+enum Place<T> {
+    Empty,
+    Segment(Seg<T>),
+    Node(*mut Node),
+}
+
+impl Link {
+    const NULL: Self = Self(std::ptr::null_mut());
+
+    fn to_segment<T: Item>(segment: Seg<T>) -> Self {
+        Self(segment.as_ptr())
+    }
+
+    fn to_node(node: Box<Node>) -> Self {
+        Self(Box::into_raw(node).cast::<u8>().map_addr(|address| address | 1))
+    }
+
+    #[inline]
+    fn open<T: Item>(self) -> Place<T> {
+        match NonNull::new(self.0) {
+            None => Place::Empty,
+            Some(raw) if raw.addr().get() & 1 == 0 => {
+                // SAFETY: links without the low bit are live segments of this table.
+                Place::Segment(unsafe { Seg::from_ptr(raw) })
+            }
+            Some(raw) => Place::Node(raw.as_ptr().map_addr(|address| address & !1).cast()),
+        }
+    }
+}
+
+impl Node {
+    #[inline]
+    fn index(&self, hash: u64) -> usize {
+        ((hash << self.base) >> (64 - self.bits)) as usize
+    }
+
+    fn heap_bytes(&self) -> usize {
+        good_size(size_of::<Self>()) + good_size(self.links.capacity() * size_of::<Link>())
+    }
+
+    /// Points every link of the prefix of `hash` of `depth` bits at `link`.
+    fn set_range(&mut self, hash: u64, depth: u32, link: Link) {
+        let span = 1usize << (self.base + self.bits - depth);
+        let first = self.index(hash) & !(span - 1);
+        self.links[first..first + span].fill(link);
+    }
+}
+
+/// The hash prefix of `depth` bits of `hash`, other bits zero.
+fn prefix(hash: u64, depth: u32) -> u64 {
+    if depth == 0 { 0 } else { hash & (u64::MAX << (64 - depth)) }
+}
+
+/// The first position after the prefix of `depth` bits of `hash`; None after the last.
+fn after(hash: u64, depth: u32) -> Option<u64> {
+    if depth == 0 { None } else { prefix(hash, depth).checked_add(1 << (64 - depth)) }
+}
+
+/// See the module's text. `mem` arguments count the bytes of segments and directory (not of the items).
+pub struct SegTable<T: Item> {
+    root: Link,
+    items: PhantomData<T>,
+}
+
+// SAFETY: the table owns its blocks and items alone; nothing in it is tied to a thread.
+unsafe impl<T: Item + Send> Send for SegTable<T> {}
+
+impl<T: Item> Default for SegTable<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What [`SegTable::drain_due`] did to one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainStep {
+    /// Where the next segment begins; None after the last.
+    pub next: Option<u64>,
+    /// The lower bound of expiry times left in this segment.
+    pub min_expire: u64,
+}
+
+impl<T: Item> SegTable<T> {
+    /// An empty table: no allocation.
+    pub const fn new() -> Self {
+        Self { root: Link::NULL, items: PhantomData }
+    }
+
+    /// Whether there is nothing in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.root == Link::NULL
+    }
+
+    /// The segment that covers `hash`.
+    #[inline]
+    fn locate(&self, hash: u64) -> Option<Seg<T>> {
+        let mut link = self.root;
+        loop {
+            match link.open() {
+                Place::Empty => return None,
+                Place::Segment(segment) => return Some(segment),
+                Place::Node(node) => {
+                    // SAFETY: node links are live nodes of this table.
+                    let node = unsafe { &*node };
+                    link = node.links[node.index(hash)];
+                }
+            }
+        }
+    }
+
+    /// The node that holds the segment of `hash`, if it is not the root.
+    fn owner(&mut self, hash: u64) -> Option<&mut Node> {
+        let mut link = self.root;
+        let mut owner = None;
+        while let Place::Node(raw) = link.open::<T>() {
+            owner = Some(raw);
+            // SAFETY: as in `locate`.
+            let node = unsafe { &*raw };
+            link = node.links[node.index(hash)];
+        }
+        // SAFETY: a live node, borrowed exclusively through self.
+        owner.map(|raw| unsafe { &mut *raw })
+    }
+
+    /// Puts `segment` where the segment of the same prefix was.
+    fn relink(&mut self, hash: u64, segment: Seg<T>) {
+        let link = Link::to_segment(segment);
+        match self.owner(hash) {
+            None => self.root = link,
+            Some(node) => node.set_range(hash, segment.depth(), link),
+        }
+    }
+
+    /// Views the item with `hash` for which `same` holds.
+    #[inline]
+    pub fn find(&self, hash: u64, same: impl FnMut(T::Ref<'_>) -> bool) -> Option<T::Ref<'_>> {
+        let segment = self.locate(hash)?;
+        Some(segment.view(segment.find(hash, same)?))
+    }
+
+    /// Like `find`, for changing or removing it.
+    #[inline]
+    pub fn find_mut(&mut self, hash: u64, same: impl FnMut(T::Ref<'_>) -> bool) -> Option<Occupied<'_, T>> {
+        let segment = self.locate(hash)?;
+        let index = segment.find(hash, same)?;
+        Some(Occupied { table: self, segment, index, hash })
+    }
+
+    /// Adds an item that is not there yet. `expire_ms` marks it.
+    pub fn insert(&mut self, hash: u64, item: T, expire_ms: Option<u64>, mem: &mut usize) {
+        let mut segment = match self.locate(hash) {
+            Some(segment) => segment,
+            None => {
+                let segment = Seg::alloc(1, 0, mem);
+                self.root = Link::to_segment(segment);
+                segment
+            }
+        };
+        while segment.len() == segment.cap() {
+            if segment.cap() >= MAX_LEN && segment.depth() < MAX_DEPTH {
+                segment = self.split(segment, hash, mem);
+            } else {
+                segment = segment.resize(segment.cap() + 1, mem);
+                self.relink(hash, segment);
+            }
+        }
+        segment.push(hash, item.into_ptr(), expire_ms.is_some());
+        if let Some(ms) = expire_ms
+            && ms < segment.min_expire()
+        {
+            segment.set_min_expire(ms);
+        }
+    }
+
+    /// Splits the full segment of `hash` by its next bit; returns the half that covers `hash`.
+    fn split(&mut self, old: Seg<T>, hash: u64, mem: &mut usize) -> Seg<T> {
+        let depth = old.depth();
+        let len = old.len();
+        let one_side = |index: usize| -> bool {
+            if depth < WORD_HASH_BITS {
+                old.hash_top(index) >> (WORD_HASH_BITS - 1 - depth) & 1 == 1
+            } else {
+                T::hash_of(old.view(index)) >> (63 - depth) & 1 == 1
+            }
+        };
+        let ones = (0..len).filter(|&index| one_side(index)).count();
+        let low = Seg::alloc((len - ones + len / 16).max(1), depth as u8 + 1, mem);
+        let high = Seg::alloc((ones + len / 16).max(1), depth as u8 + 1, mem);
+        for index in 0..len {
+            if one_side(index) { high.push_from(old, index) } else { low.push_from(old, index) }
+        }
+        for half in [low, high] {
+            half.set_min_expire(old.min_expire());
+            half.set_version(old.version());
+        }
+        old.free(mem);
+        self.link_halves(hash, depth, low, high, mem);
+        if hash >> (63 - depth) & 1 == 1 { high } else { low }
+    }
+
+    /// Puts two new segments of depth + 1 where one of `depth` was, growing the directory if it must.
+    fn link_halves(&mut self, hash: u64, depth: u32, low: Seg<T>, high: Seg<T>, mem: &mut usize) {
+        let pair = [Link::to_segment(low), Link::to_segment(high)];
+        let fresh = |base: u32| Node { base, bits: 1, deepest: 2, max_depth: 0, links: pair.to_vec() };
+        match self.owner(hash) {
+            None => {
+                let node = Box::new(fresh(0));
+                *mem += node.heap_bytes();
+                self.root = Link::to_node(node);
+            }
+            Some(node) if depth == node.base + node.bits && node.bits == NODE_BITS => {
+                let child = Box::new(fresh(depth));
+                *mem += child.heap_bytes();
+                let index = node.index(hash);
+                node.links[index] = Link::to_node(child);
+            }
+            Some(node) => {
+                if depth == node.base + node.bits {
+                    *mem -= node.heap_bytes();
+                    node.links = node.links.iter().flat_map(|&link| [link, link]).collect();
+                    node.bits += 1;
+                    node.deepest = 0;
+                    *mem += node.heap_bytes();
+                }
+                let one = 1 << (63 - depth);
+                node.set_range(hash & !one, depth + 1, pair[0]);
+                node.set_range(hash | one, depth + 1, pair[1]);
+                if depth + 1 == node.base + node.bits {
+                    node.deepest += 2;
+                }
+            }
+        }
+        if let Place::Node(root) = self.root.open::<T>() {
+            // SAFETY: the live root node, borrowed through self.
+            let root = unsafe { &mut *root };
+            root.max_depth = root.max_depth.max(depth + 1);
+        }
+    }
+
+    /// After removals from the segment of `hash`: frees, shrinks or merges it.
+    fn settle(&mut self, hash: u64, mem: &mut usize) {
+        let Some(segment) = self.locate(hash) else { return };
+        let len = segment.len();
+        if len <= MAX_LEN / 4 && self.merge(segment, hash, mem) {
+            return;
+        }
+        if len == 0 && segment.depth() == 0 {
+            self.root = Link::NULL;
+            segment.free(mem);
+        } else if segment.is_sparse() {
+            let segment = segment.resize(len + len / 8 + 1, mem);
+            self.relink(hash, segment);
+        }
+    }
+
+    /// Joins a small segment with its buddy if both fit one comfortably; true if done.
+    fn merge(&mut self, segment: Seg<T>, hash: u64, mem: &mut usize) -> bool {
+        let depth = segment.depth();
+        let Some(node) = self.owner(hash) else { return false };
+        if depth == node.base {
+            return false;
+        }
+        let Place::Segment(buddy) = node.links[node.index(hash ^ (1 << (64 - depth)))].open::<T>() else {
+            return false;
+        };
+        let total = segment.len() + buddy.len();
+        if buddy.depth() != depth || total > MERGE_LEN {
+            return false;
+        }
+        let joined = Seg::alloc((total + total / 8).max(1), depth as u8 - 1, mem);
+        for half in [segment, buddy] {
+            (0..half.len()).for_each(|index| joined.push_from(half, index));
+        }
+        joined.set_min_expire(segment.min_expire().min(buddy.min_expire()));
+        joined.set_version(segment.version().min(buddy.version()));
+        segment.free(mem);
+        buddy.free(mem);
+        let link = Link::to_segment(joined);
+        if depth - 1 == node.base {
+            let base = node.base;
+            self.drop_node(hash, base, link, mem);
+        } else {
+            node.set_range(hash, depth - 1, link);
+            if depth == node.base + node.bits {
+                node.deepest -= 2;
+                Self::halve(node, mem);
+            }
+        }
+        if joined.len() == 0 {
+            self.settle(hash, mem);
+        }
+        true
+    }
+
+    /// Halves the directory while no child needs its last bit.
+    fn halve(node: &mut Node, mem: &mut usize) {
+        *mem -= node.heap_bytes();
+        while node.deepest == 0 && node.bits > 1 {
+            node.links = node.links.iter().step_by(2).copied().collect();
+            node.bits -= 1;
+            node.max_depth = node.max_depth.min(node.base + node.bits);
+            let bottom = node.base + node.bits;
+            let at_bottom = |link: &&Link| matches!(link.open::<T>(), Place::Segment(segment) if segment.depth() == bottom);
+            node.deepest = node.links.iter().filter(at_bottom).count() as u32;
+        }
+        *mem += node.heap_bytes();
+    }
+
+    /// Replaces the node of `base` on the way to `hash`, which came down to one segment, by that segment.
+    fn drop_node(&mut self, hash: u64, base: u32, link: Link, mem: &mut usize) {
+        let mut place = &raw mut self.root;
+        loop {
+            // SAFETY: `place` points at the root or at a link of a live node of this table.
+            let Place::Node(raw) = (unsafe { *place }).open::<T>() else { return };
+            // SAFETY: a live node, reached through the exclusive borrow of self.
+            let node = unsafe { &mut *raw };
+            if node.base == base {
+                *mem -= node.heap_bytes();
+                // SAFETY: as above; the node is unlinked here and its children were replaced by `link`.
+                unsafe {
+                    *place = link;
+                    drop(Box::from_raw(raw));
+                }
+                return;
+            }
+            let index = node.index(hash);
+            place = &raw mut node.links[index];
+        }
+    }
+
+    /// Walks on from `position` (0 = start): hands out about `want` items (all of one hash prefix) and returns the
+    /// next position, None at the end. Positions are multiples of 2^16.
+    pub fn scan<'a>(&'a self, position: u64, want: usize, mut visit: impl FnMut(T::Ref<'a>)) -> Option<u64> {
+        let segment = self.locate(position)?;
+        let len = segment.len();
+        let mut depth = segment.depth();
+        while depth < WORD_HASH_BITS && len >> (depth - segment.depth()) > want.max(1) {
+            depth += 1;
+        }
+        let start = prefix(position, depth);
+        let all = depth == segment.depth();
+        for index in 0..len {
+            let top = segment.hash_top(index) << (64 - WORD_HASH_BITS);
+            if all || prefix(top, depth) == start {
+                visit(segment.view(index));
+            }
+        }
+        after(position, depth)
+    }
+
+    /// An iterator over all items in order of segments.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { table: self, next: Some(0), segment: None, index: 0 }
+    }
+
+    /// A uniformly chosen item.
+    pub fn random(&self, prng: &mut Prng) -> Option<T::Ref<'_>> {
+        let deepest = match self.root.open::<T>() {
+            Place::Empty => return None,
+            Place::Segment(segment) => {
+                return Some(segment.view(prng.below(segment.len() as u64) as usize));
+            }
+            // SAFETY: a live node of this table.
+            Place::Node(node) => unsafe { (*node).max_depth },
+        };
+        let mut fallback = None;
+        for _ in 0..4096 {
+            let segment = self.locate(prng.next_u64())?;
+            let index = prng.below(segment.len().max(MAX_LEN) as u64) as usize;
+            if index >= segment.len() {
+                continue;
+            }
+            fallback = Some(segment.view(index));
+            // A segment of depth d is met with probability 2^-d: thin out the shallow ones.
+            if prng.next_u64().leading_zeros() >= deepest.saturating_sub(segment.depth()) {
+                return fallback;
+            }
+        }
+        fallback.or_else(|| self.iter().next())
+    }
+
+    /// Up to `count` random picks (with repeats) from one random segment, only marked ones if `marked_only`.
+    pub fn sample(&self, prng: &mut Prng, count: usize, marked_only: bool, mut visit: impl FnMut(T::Ref<'_>)) {
+        let Some(segment) = self.locate(prng.next_u64()) else { return };
+        let len = segment.len();
+        if len == 0 {
+            return;
+        }
+        if !marked_only {
+            (0..count).for_each(|_| visit(segment.view(prng.below(len as u64) as usize)));
+            return;
+        }
+        let first = prng.below(len as u64) as usize;
+        let mut left = count;
+        for index in (first..len).chain(0..first) {
+            if left > 0 && segment.is_marked(index) {
+                visit(segment.view(index));
+                left -= 1;
+            }
+        }
+    }
+
+    /// Takes out of the segment at `position` what `due` (given marked items) says is due, if its bound has come;
+    /// `due` returns the item's expiry time, and it is due when that lies before `now_ms`.
+    pub fn drain_due(
+        &mut self,
+        position: u64,
+        now_ms: u64,
+        mut expire_of: impl FnMut(T::Ref<'_>) -> u64,
+        mut gone: impl FnMut(T),
+        mem: &mut usize,
+    ) -> DrainStep {
+        let Some(segment) = self.locate(position) else { return DrainStep { next: None, min_expire: NEVER } };
+        let next = after(position, segment.depth());
+        if segment.min_expire() >= now_ms {
+            return DrainStep { next, min_expire: segment.min_expire() };
+        }
+        let mut min_expire = NEVER;
+        let mut removed = false;
+        for index in (0..segment.len()).rev() {
+            if !segment.is_marked(index) {
+                continue;
+            }
+            let ms = expire_of(segment.view(index));
+            if ms < now_ms {
+                // SAFETY: swap_remove takes the pointer out of the table: ours alone now.
+                gone(unsafe { T::from_ptr(segment.swap_remove(index)) });
+                removed = true;
+            } else {
+                min_expire = min_expire.min(ms);
+            }
+        }
+        segment.set_min_expire(min_expire);
+        if removed {
+            self.settle(position, mem);
+        }
+        DrainStep { next, min_expire }
+    }
+
+    /// Frees one segment with its items (for freeing in steps); returns how many items went.
+    pub fn free_segment(&mut self, mem: &mut usize, mut gone: impl FnMut(T)) -> usize {
+        let mut place = &raw mut self.root;
+        let mut parent: Option<*mut Node> = None;
+        loop {
+            // SAFETY: `place` is the root or the last link of a live node.
+            match (unsafe { *place }).open::<T>() {
+                Place::Empty => return 0,
+                Place::Node(raw) => {
+                    // SAFETY: a live node, reached through the exclusive borrow of self.
+                    let node = unsafe { &mut *raw };
+                    if let Some(last) = node.links.last_mut() {
+                        place = last;
+                        parent = Some(raw);
+                        continue;
+                    }
+                    *mem -= node.heap_bytes();
+                    // SAFETY: unlinked here, children freed before.
+                    unsafe {
+                        *place = Link::NULL;
+                        drop(Box::from_raw(raw));
+                    }
+                    let Some(parent) = parent.take() else { return 0 };
+                    // SAFETY: the emptied node's parent lives; its last link was the one just nulled.
+                    unsafe { (*parent).links.pop() };
+                    place = &raw mut self.root;
+                }
+                Place::Segment(segment) => {
+                    let link = Link::to_segment(segment);
+                    match parent {
+                        None => self.root = Link::NULL,
+                        // SAFETY: the live node whose last links point at this segment.
+                        Some(raw) => unsafe {
+                            let links = &mut (*raw).links;
+                            while links.last() == Some(&link) {
+                                links.pop();
+                            }
+                        },
+                    }
+                    let len = segment.len();
+                    for index in 0..len {
+                        // SAFETY: the segment is unlinked: each item is taken once.
+                        gone(unsafe { T::from_ptr(segment.item(index)) });
+                    }
+                    segment.free(mem);
+                    return len;
+                }
+            }
+        }
+    }
+
+    /// Bytes of segments and directory, counted afresh (tests).
+    pub fn count_bytes(&self) -> usize {
+        fn below<T: Item>(link: Link) -> usize {
+            match link.open::<T>() {
+                Place::Empty => 0,
+                Place::Segment(segment) => segment.block_size(),
+                Place::Node(node) => {
+                    // SAFETY: a live node of the borrowed table.
+                    let node = unsafe { &*node };
+                    let mut sum = node.heap_bytes();
+                    let mut last = Link::NULL;
+                    for &link in &node.links {
+                        if link != last {
+                            sum += below::<T>(link);
+                            last = link;
+                        }
+                    }
+                    sum
+                }
+            }
+        }
+        below::<T>(self.root)
+    }
+}
+
+impl<T: Item> Drop for SegTable<T> {
+    fn drop(&mut self) {
+        // The bytes were counted by whoever holds the counter; here only the memory goes.
+        let mut mem = usize::MAX / 2;
+        while !self.is_empty() {
+            self.free_segment(&mut mem, drop);
+        }
+    }
+}
+
+/// An item in place, found by [`SegTable::find_mut`].
+pub struct Occupied<'a, T: Item> {
+    table: &'a mut SegTable<T>,
+    segment: Seg<T>,
+    index: usize,
+    hash: u64,
+}
+
+impl<'a, T: Item> Occupied<'a, T> {
+    /// Views it.
+    #[inline]
+    pub fn get(&self) -> T::Ref<'_> {
+        self.segment.view(self.index)
+    }
+
+    /// Views it for as long as the table is borrowed.
+    #[inline]
+    pub fn into_ref(self) -> T::Ref<'a>
+    where
+        T: 'a,
+    {
+        self.segment.view(self.index)
+    }
+
+    /// Views its value for changing it where it lies.
+    pub fn get_mut(&mut self) -> T::Mut<'_> {
+        // SAFETY: the table, and with it every view of its items, is borrowed exclusively through self.
+        unsafe { T::borrow_mut(self.segment.item(self.index)) }
+    }
+
+    /// Runs `change` on the owned item, which may move to another allocation (its key must stay the same).
+    pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+        struct Restore<T: Item> {
+            segment: Seg<T>,
+            index: usize,
+            item: Option<T>,
+        }
+        impl<T: Item> Drop for Restore<T> {
+            fn drop(&mut self) {
+                if let Some(item) = self.item.take() {
+                    self.segment.set_item(self.index, item.into_ptr());
+                }
+            }
+        }
+        // SAFETY: the pointer in the segment is overwritten by `Restore` before anyone else can see it, also when
+        // `change` unwinds; the table is borrowed exclusively meanwhile.
+        let item = unsafe { T::from_ptr(self.segment.item(self.index)) };
+        let mut restore = Restore { segment: self.segment, index: self.index, item: Some(item) };
+        match restore.item.as_mut() {
+            Some(item) => change(item),
+            None => unreachable!("set one line above"),
+        }
+    }
+
+    /// Marks it with an expiry time, or unmarks it.
+    pub fn set_expire(&mut self, expire_ms: Option<u64>) {
+        self.segment.set_mark(self.index, expire_ms.is_some());
+        if let Some(ms) = expire_ms
+            && ms < self.segment.min_expire()
+        {
+            self.segment.set_min_expire(ms);
+        }
+    }
+
+    /// Takes it out; the table may shrink.
+    pub fn remove(self, mem: &mut usize) -> T {
+        let pointer = self.segment.swap_remove(self.index);
+        self.table.settle(self.hash, mem);
+        // SAFETY: out of the table now: ours alone.
+        unsafe { T::from_ptr(pointer) }
+    }
+}
+
+/// See [`SegTable::iter`].
+pub struct Iter<'a, T: Item> {
+    table: &'a SegTable<T>,
+    next: Option<u64>,
+    segment: Option<Seg<T>>,
+    index: usize,
+}
+
+impl<'a, T: Item> Iterator for Iter<'a, T> {
+    type Item = T::Ref<'a>;
+
+    fn next(&mut self) -> Option<T::Ref<'a>> {
+        loop {
+            if let Some(segment) = self.segment
+                && self.index < segment.len()
+            {
+                self.index += 1;
+                return Some(segment.view(self.index - 1));
+            }
+            let position = self.next?;
+            let segment = self.table.locate(position)?;
+            self.next = after(position, segment.depth());
+            self.segment = Some(segment);
+            self.index = 0;
+        }
+    }
+}
