@@ -13,10 +13,12 @@
 //! reference to a header struct, because a `&Header` may not be used to read the bytes behind it.
 use super::boxed::{Boxed, blob_bytes, hash_bytes, shared_bytes};
 use super::string_in::StrIn;
-use crate::types::element::{Element, decimal_len};
+use crate::base::memory::good_size;
+use crate::base::number::write_i64;
+use crate::base::siphash::key_hash;
+use crate::types::element::Element;
 use crate::types::encoding::segment::Item;
 use crate::types::hash::Hash;
-use crate::types::interim::{good_size, key_hash, write_i64};
 use bytes::Bytes;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::borrow::Cow;
@@ -230,6 +232,11 @@ impl<'a> Entry<'a> {
     /// The string's text; None for other types.
     pub fn text(self) -> Option<Cow<'a, [u8]>> {
         self.string().map(Element::to_bytes)
+    }
+
+    /// Length of the string's text; None for other types.
+    pub fn string_len(self) -> Option<usize> {
+        self.string().map(Element::text_len)
     }
 
     /// The hash; None for other types.
@@ -534,7 +541,7 @@ fn with_payload<R>(value: StrIn<'_>, then: impl FnOnce(Payload<'_>, u32) -> R) -
         StrIn::Shared(bytes) => then(Payload::Boxed(Boxed::Shared(Box::new(bytes))), 0),
         StrIn::Bytes(bytes) | StrIn::Plain(bytes) | StrIn::Raw(bytes) => {
             let number = match value {
-                StrIn::Bytes(_) if bytes.len() <= 20 => crate::types::interim::parse_i64(bytes),
+                StrIn::Bytes(_) if bytes.len() <= 20 => crate::base::number::parse_i64(bytes),
                 _ => None,
             };
             match number {
@@ -585,7 +592,8 @@ unsafe impl Item for OwnedEntry {
             match view.kind() {
                 Kind::Inline => {
                     let start = view.head() + view.key_len();
-                    let bytes = std::slice::from_raw_parts_mut(pointer.as_ptr().add(start), view.inline_len());
+                    let bytes =
+                        std::slice::from_raw_parts_mut(pointer.as_ptr().add(start), view.inline_len());
                     ValueMut::Bytes(bytes)
                 }
                 Kind::Blob => ValueMut::Bytes((*view.boxed_ptr().cast::<Vec<u8>>()).as_mut_slice()),
@@ -597,17 +605,5 @@ unsafe impl Item for OwnedEntry {
 
     fn hash_of(item: Entry<'_>) -> u64 {
         key_hash(item.key())
-    }
-}
-
-impl Entry<'_> {
-    /// Length of the string's text; None for other types.
-    pub fn string_len(self) -> Option<usize> {
-        match self.value() {
-            ValueRef::Int(number) => Some(decimal_len(number)),
-            ValueRef::Bytes(bytes) => Some(bytes.len()),
-            ValueRef::Shared(bytes) => Some(bytes.len()),
-            ValueRef::Hash(_) => None,
-        }
     }
 }

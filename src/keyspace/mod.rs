@@ -47,7 +47,7 @@ pub use string_in::StrIn;
 pub use trash::Trash;
 pub use watch::{WatchTable, WatchVersion};
 
-use crate::types::interim::Prng;
+use crate::base::prng::Prng;
 
 /// Why a key left without a command saying so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +236,8 @@ impl Keyspace {
             for (own, other) in [(a, b), (b, a)] {
                 for name in self.common.watch.keys_of(own) {
                     let key = Key::new(&name);
-                    let overdue = |index: usize| self.dicts[index].find(&key).map(|entry| entry.is_expired(now_ms));
+                    let overdue =
+                        |index: usize| self.dicts[index].find(&key).map(|entry| entry.is_expired(now_ms));
                     match (overdue(own), overdue(other)) {
                         (None, None) => {}
                         (Some(true) | None, Some(true) | None) => self.common.watch.expired(own, &name),

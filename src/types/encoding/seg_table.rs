@@ -8,13 +8,14 @@
 //!                                                      or, when the node has 2^10 links already, a Node of the next bits
 //! ```
 //! A hash is consumed from the top, so iteration goes in order of the hash and a scan position is a hash prefix: it
-//! survives growth and shrinking, and everything present throughout is returned (twice at worst, after a merge).
+//! survives growth and shrinking, and everything present throughout is returned (once, but for tables of 2 M items and more).
 //! Invariants: links of a node are filled; a segment of depth d sits at the 2^(base+bits-d) links of its prefix; a child
 //! node sits at one link and only in a node with `bits == NODE_BITS`; an empty table has no segment.
 //! Bounds: a split moves [`MAX_LEN`] words, a doubling copies 512 links: microseconds. Why not one flat directory:
 //! doubling it would copy megabytes for a 100 M-field hash.
 use super::segment::{Item, MAX_LEN, NEVER, Seg, WORD_HASH_BITS};
-use crate::types::interim::{Prng, good_size};
+use crate::base::memory::good_size;
+use crate::base::prng::Prng;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -330,7 +331,7 @@ impl<T: Item> SegTable<T> {
                 Self::halve(node, mem);
             }
         }
-        if joined.len() == 0 {
+        if joined.is_empty() {
             self.settle(hash, mem);
         }
         true
@@ -381,11 +382,12 @@ impl<T: Item> SegTable<T> {
         while depth < WORD_HASH_BITS && len >> (depth - segment.depth()) > want.max(1) {
             depth += 1;
         }
-        let start = prefix(position, depth);
-        let all = depth == segment.depth();
+        // Below WORD_HASH_BITS only what lies in [position, next): what is before was returned, also after a merge.
+        let low = position >> (64 - WORD_HASH_BITS);
+        let high = after(position, depth).map_or(1 << WORD_HASH_BITS, |next| next >> (64 - WORD_HASH_BITS));
+        let all = depth > WORD_HASH_BITS;
         for index in 0..len {
-            let top = segment.hash_top(index) << (64 - WORD_HASH_BITS);
-            if all || prefix(top, depth) == start {
+            if all || (low..high).contains(&segment.hash_top(index)) {
                 visit(segment.view(index));
             }
         }
@@ -423,25 +425,28 @@ impl<T: Item> SegTable<T> {
         fallback.or_else(|| self.iter().next())
     }
 
-    /// Up to `count` random picks (with repeats) from one random segment, only marked ones if `marked_only`.
-    pub fn sample(&self, prng: &mut Prng, count: usize, marked_only: bool, mut visit: impl FnMut(T::Ref<'_>)) {
-        let Some(segment) = self.locate(prng.next_u64()) else { return };
+    /// Up to `count` random picks from one random segment (at most an eighth of it, at least one), only marked ones if
+    /// `marked_only`; returns how many.
+    pub fn sample(
+        &self,
+        prng: &mut Prng,
+        count: usize,
+        marked_only: bool,
+        mut visit: impl FnMut(T::Ref<'_>),
+    ) -> usize {
+        let Some(segment) = self.locate(prng.next_u64()) else { return 0 };
         let len = segment.len();
         if len == 0 {
-            return;
+            return 0;
         }
+        let count = count.min(len / 8 + 1);
         if !marked_only {
             (0..count).for_each(|_| visit(segment.view(prng.below(len as u64) as usize)));
-            return;
+            return count;
         }
         let first = prng.below(len as u64) as usize;
-        let mut left = count;
-        for index in (first..len).chain(0..first) {
-            if left > 0 && segment.is_marked(index) {
-                visit(segment.view(index));
-                left -= 1;
-            }
-        }
+        let marked = (first..len).chain(0..first).filter(|&index| segment.is_marked(index));
+        marked.take(count).map(|index| visit(segment.view(index))).count()
     }
 
     /// Takes out of the segment at `position` what `due` (given marked items) says is due, if its bound has come;

@@ -14,7 +14,7 @@
 //! `Seg` is a plain copyable handle. Invariant that every `unsafe` here leans on: a `Seg` in circulation points at a
 //! live block made by [`Seg::alloc`], of the size its `cap` says, with `len <= cap`, the first `len` tags and words
 //! initialised; `seg_table` is its only owner and drops every handle before freeing.
-use crate::types::interim::good_size;
+use crate::base::memory::good_size;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -124,8 +124,7 @@ impl<T: Item> Seg<T> {
         // SAFETY: size is not zero.
         let raw = unsafe { alloc(layout(size)) };
         let Some(block) = NonNull::new(raw) else { handle_alloc_error(layout(size)) };
-        let header =
-            Header { min_expire: NEVER, version: 0, len: 0, cap: cap as u16, depth, pad: [0; 3] };
+        let header = Header { min_expire: NEVER, version: 0, len: 0, cap: cap as u16, depth, pad: [0; 3] };
         // SAFETY: the fresh block covers the header and everything up to the first item; tags are zeroed because
         // the group scan reads them beyond `len`, and so are the bytes behind them that it may touch.
         unsafe {
@@ -171,6 +170,11 @@ impl<T: Item> Seg<T> {
     pub fn len(self) -> usize {
         // SAFETY: module invariant.
         usize::from(unsafe { (*self.header()).len })
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
     }
 
     /// Entries the block has room for.
