@@ -166,6 +166,22 @@ impl Dict {
         self.slots.get(usize::from(key.slot))?.table.find(key.hash, |entry| entry.key() == key.bytes)
     }
 
+    /// First step of a lookup that will come soon: fetches the slot's tags into the cache.
+    #[inline]
+    pub fn prefetch(&self, key: &Key<'_>) {
+        if let Some(rec) = self.slots.get(usize::from(key.slot)) {
+            rec.table.prefetch(key.hash);
+        }
+    }
+
+    /// Second step, after the first had time to work: fetches the entry.
+    #[inline]
+    pub fn prefetch_entry(&self, key: &Key<'_>) {
+        if let Some(rec) = self.slots.get(usize::from(key.slot)) {
+            rec.table.prefetch_item(key.hash);
+        }
+    }
+
     /// Finds a key for changing.
     #[inline]
     pub fn find_mut(&mut self, key: &Key<'_>) -> Option<Found<'_>> {

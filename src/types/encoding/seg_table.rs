@@ -183,6 +183,22 @@ impl<T: Item> SegTable<T> {
         Some(segment.view(segment.find(hash, same)?))
     }
 
+    /// First step of looking up soon: fetches the segment's head and tags.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        if let Some(segment) = self.locate(hash) {
+            segment.prefetch();
+        }
+    }
+
+    /// Second step, some time after the first: fetches the item itself.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        if let Some(segment) = self.locate(hash) {
+            segment.prefetch_item(hash);
+        }
+    }
+
     /// Like `find`, for changing or removing it.
     #[inline]
     pub fn find_mut(&mut self, hash: u64, same: impl FnMut(T::Ref<'_>) -> bool) -> Option<Occupied<'_, T>> {

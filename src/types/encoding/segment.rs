@@ -106,6 +106,18 @@ fn layout(size: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked(size, 8) }
 }
 
+/// Asks for a cache line; any address is allowed.
+#[inline]
+fn prefetch(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch has no effect but on the cache and faults on no address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 /// A handle of a segment of `T`s (see the module's invariant).
 pub struct Seg<T>(NonNull<u8>, PhantomData<*const T>);
 
@@ -368,6 +380,24 @@ impl<T: Item> Seg<T> {
             base += 16;
         }
         None
+    }
+
+    /// Fetches the head and the first tags into the cache.
+    #[inline]
+    pub fn prefetch(self) {
+        prefetch(self.0.as_ptr());
+        prefetch(self.0.as_ptr().wrapping_add(64));
+    }
+
+    /// Fetches the item that looks like `hash` into the cache.
+    #[inline]
+    pub fn prefetch_item(self, hash: u64) {
+        // `find` compares tag and word bits before it asks; saying yes stops at the first that fits.
+        if let Some(index) = self.find(hash, |_| true) {
+            let item = self.item(index).as_ptr();
+            prefetch(item);
+            prefetch(item.wrapping_add(64));
+        }
     }
 
     /// Bit i set: tag base+i equals `tag` (bits beyond `len` are noise).
