@@ -5,9 +5,10 @@
 //! Invariant: under [`ExpiryRule::Delete`] no method returns or keeps a key whose time is over; every change of a key reaches `watch`.
 use super::boxed::Boxed;
 use super::dict::{Dict, Found, Totals};
-use super::entry::{Entry, OwnedEntry};
+use super::entry::Entry;
 use super::entry_mut::{EntryMut, NewValue};
 use super::key::Key;
+use super::owned_entry::OwnedEntry;
 use super::string_in::StrIn;
 use super::watch::WatchVersion;
 use super::{Common, DepartedWhy};

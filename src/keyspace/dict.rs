@@ -7,10 +7,12 @@
 //! Invariant: counts, `expires` and `bytes` are exact after every call; only `bytes` is approximate while an `EntryMut` lives.
 use crate::base::prng::Prng;
 use crate::base::slot::SLOT_COUNT;
-use crate::types::encoding::seg_table::{DrainStep, Occupied, SegTable};
+use crate::types::encoding::seg_table::{Occupied, SegTable};
+use crate::types::encoding::seg_walk::DrainStep;
 
-use super::entry::{Entry, OwnedEntry, ValueMut};
+use super::entry::{Entry, ValueMut};
 use super::key::Key;
+use super::owned_entry::OwnedEntry;
 
 /// Hint of a slot without expiring keys.
 pub const NO_HINT: u32 = u32::MAX;

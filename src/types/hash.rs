@@ -9,7 +9,8 @@ use crate::base::prng::Prng;
 use crate::base::siphash::key_hash;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{self, ListPack, SAFE_BYTES};
-use crate::types::encoding::seg_table::{self, SegTable};
+use crate::types::encoding::seg_table::SegTable;
+use crate::types::encoding::seg_walk;
 use crate::types::field::Field;
 
 /// hash-max-listpack-entries and hash-max-listpack-value.
@@ -328,7 +329,7 @@ pub enum Iter<'a> {
     /// Over a listpack.
     Pack(listpack::Iter<'a>),
     /// Over a table.
-    Table(seg_table::Iter<'a, Field>),
+    Table(seg_walk::Iter<'a, Field>),
 }
 
 impl<'a> Iterator for Iter<'a> {

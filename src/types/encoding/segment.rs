@@ -119,7 +119,7 @@ fn prefetch(line: *const u8) {
 }
 
 /// A handle of a segment of `T`s (see the module's invariant).
-pub struct Seg<T>(NonNull<u8>, PhantomData<*const T>);
+pub(super) struct Seg<T>(NonNull<u8>, PhantomData<*const T>);
 
 impl<T> Clone for Seg<T> {
     fn clone(&self) -> Self {
