@@ -39,6 +39,13 @@ impl SlotMap {
         self.owner[slot as usize] as usize
     }
 
+    /// One past the last slot of the range of its core that `slot` lies in.
+    pub fn end_of(&self, slot: u16) -> usize {
+        let owner = self.owner[slot as usize];
+        let rest = self.owner[slot as usize..].iter();
+        slot as usize + rest.take_while(|&&core| core == owner).count()
+    }
+
     /// How many cores share the slots.
     pub fn cores(&self) -> usize {
         self.cores
@@ -50,7 +57,7 @@ pub enum Spaces<'a> {
     /// All its keys live on one shard.
     One(&'a mut Keyspace),
     /// Shards lent to a transaction, by core; cores that are not involved are `None`.
-    Many(&'a SlotMap, &'a mut [Option<&'a mut Keyspace>]),
+    Many(&'a SlotMap, Vec<Option<&'a mut Keyspace>>),
 }
 
 /// Event classes of keyspace notifications (`notify-keyspace-events`), as bits.
@@ -127,6 +134,8 @@ pub struct Cx<'a> {
     pub row: &'static Row,
     /// Keyspaces in reach.
     pub spaces: Spaces<'a>,
+    /// slot -> core.
+    pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
     /// The open batch of the log; `None` while nobody reads.
@@ -255,6 +264,12 @@ impl<'a> Cx<'a> {
             let db = self.db;
             self.outcome.events.push(Event { class, name, db, key: key.to_vec() });
         }
+    }
+
+    /// A read found no key.
+    #[inline]
+    pub fn notify_miss(&mut self, key: &[u8]) {
+        self.notify(notify::KEY_MISS, "keymiss", key);
     }
 
     /// The error whose text is made at run time.

@@ -4,7 +4,8 @@
 //! Invariant: a handler does no I/O and sends no message.
 
 pub mod cx;
-pub mod describe;
+pub mod hash;
+pub mod keys;
 pub mod keyspec;
 pub mod lookup;
 pub mod reply_error;

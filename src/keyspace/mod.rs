@@ -20,6 +20,7 @@ mod boxed;
 mod db;
 mod dict;
 mod digest;
+mod duplicate;
 mod entry;
 mod entry_mut;
 mod evict;

@@ -13,6 +13,24 @@ pub struct Samples {
     pub max_ms: u64,
 }
 
+/// Samples kept per event.
+const SERIES_LEN: usize = 160;
+
+impl Latency {
+    /// Books an event of `took_ms`; events of the same second keep their maximum.
+    pub fn add(&mut self, event: &'static str, wall_s: i64, took_ms: u64) {
+        let samples = self.events.entry(event).or_default();
+        samples.max_ms = samples.max_ms.max(took_ms);
+        match samples.series.last_mut() {
+            Some(last) if last.0 == wall_s => last.1 = last.1.max(took_ms),
+            _ => samples.series.push((wall_s, took_ms)),
+        }
+        if samples.series.len() > SERIES_LEN {
+            samples.series.remove(0);
+        }
+    }
+}
+
 /// Latency events of one core.
 #[derive(Default)]
 pub struct Latency {

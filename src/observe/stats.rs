@@ -76,12 +76,10 @@ impl CoreStats {
     pub fn count_error(&mut self, text: &str) {
         self.error_replies += 1;
         let code = text.split(' ').next().unwrap_or("ERR");
-        match self.errors.get_mut(code) {
-            Some(count) => *count += 1,
-            None if self.errors.len() < 128 => {
-                self.errors.insert(code.to_string(), 1);
-            }
-            None => {}
+        if let Some(count) = self.errors.get_mut(code) {
+            *count += 1;
+        } else if self.errors.len() < 128 {
+            self.errors.insert(code.to_string(), 1);
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{listen, network, registry, signals};
+use crate::base::prng::Prng;
 use crate::base::{clock, siphash, ticks};
 use crate::command::SlotMap;
 use crate::config::{Config, Settings};
@@ -39,7 +40,6 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     let settings = Settings::from(&config);
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
-    crate::observe::crash::install();
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();
@@ -144,7 +144,7 @@ fn run_core(seed: Seed) {
 async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let Seed { port, shared, map, config, listeners, signal_fd, started, .. } = seed;
     let settings = Settings::from(&*config);
-    let space = Keyspace::new(settings.databases, &map_range(&map, port.core()));
+    let space = Keyspace::new(settings.databases, Prng::from_entropy().next_u64());
     let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0 });
     let mut core = Core::new(port, shared, map, config, shard)
         .map_err(|error| executor::explain(&error.to_string(), Some(&error)))?;
@@ -176,14 +176,6 @@ async fn tend(core: Rc<RefCell<Core>>) {
         let pause = if more { Duration::from_millis(1) } else { Duration::from_millis(100) };
         glommio::timer::sleep(pause).await;
     }
-}
-
-fn map_range(map: &SlotMap, core: usize) -> std::ops::Range<u16> {
-    let owned = |slot: &u16| map.core_of(*slot) == core;
-    let count = crate::base::slot::SLOT_COUNT;
-    let first = (0..count).find(owned).unwrap_or(0);
-    let last = (0..count).rev().find(owned).unwrap_or(0);
-    first..last + 1
 }
 
 fn thread_count(settings: &Settings, allowance: &Allowance) -> usize {

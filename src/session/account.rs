@@ -70,18 +70,10 @@ impl Core {
         if slower_than < 0 || took_us < slower_than as u64 || row.flags.has(flag::SKIP_SLOWLOG) {
             return;
         }
-        let peer = self.peer_of(session);
+        let peer = session.peer.to_string();
         let entry = Entry { id: 0, at_s: wall_s, took_us, words: shorten(args), peer, name: session.client.name.clone() };
         let max = self.settings.slowlog_max_len;
         self.slowlog.push(entry, max);
-    }
-
-    /// The session's peer address, if its connection is at home here; else empty.
-    pub fn peer_of(&self, session: &Session) -> String {
-        if session.home != self.id() {
-            return session.peer.to_string();
-        }
-        self.connections.get(session.conn).map_or_else(String::new, |conn| conn.ends.peer.clone())
     }
 
     /// Shows the command to MONITOR clients.
@@ -96,11 +88,11 @@ impl Core {
     fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
         let wall_us = clock::wall_us();
         let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db).into_bytes();
-        line.extend_from_slice(self.peer_of(session).as_bytes());
+        line.extend_from_slice(session.peer.as_bytes());
         line.push(b']');
         for word in args.iter() {
             line.push(b' ');
-            crate::base::number::append_quoted(&mut line, word);
+            crate::resp::append_quoted(&mut line, word);
         }
         line.extend_from_slice(b"\r\n");
         let bytes = bytes::Bytes::from(line);

@@ -44,7 +44,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         core.stats.reject(command.id);
         return refuse(session, "NOAUTH Authentication required.");
     }
-    if row.flags.has(flag::PROTECTED) && !core.settings.debug_allowed(core.is_local(session)) {
+    if row.flags.has(flag::PROTECTED) && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0) {
         core.stats.reject(command.id);
         return refuse(session, &crate::command::reply_error::protected_command(row));
     }
@@ -58,7 +58,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     }
     if session.client.flags & client_flag::PUBSUB != 0 && session.out.proto() == 2 && !super::pubsub::allowed(row) {
         core.stats.reject(command.id);
-        let name = row.full_name();
+        let name = row.full_name;
         let text = format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         );
@@ -82,7 +82,11 @@ fn runs_inside_multi(name: &str) -> bool {
 
 fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
     let is_control = core.shared.controls[command.id as usize].is_some();
-    let cores = if is_control { Default::default() } else { route::cores_of(core, command.row, args) };
+    let cores = match is_control {
+        true if command.row.name == "debug" => crate::shard::lending::CoreSet::all(core.cores()),
+        true if command.row.first_key == 0 => Default::default(),
+        _ => route::cores_of(core, command.row, args),
+    };
     let Some(multi) = session.multi.as_mut() else { return };
     multi.note(command.row);
     multi.cores.0 |= cores.0;

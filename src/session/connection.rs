@@ -9,6 +9,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -35,12 +36,14 @@ pub struct Accepted {
 }
 
 /// What CLIENT LIST shows while the session is away.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ends {
     /// Peer address as `ip:port` or the socket path with `:0`.
-    pub peer: String,
+    pub peer: Arc<str>,
     /// Own address, likewise.
-    pub local: String,
+    pub local: Arc<str>,
+    /// The peer is on this machine.
+    pub is_local: bool,
 }
 
 /// The home side of one connection.
@@ -137,12 +140,11 @@ impl Core {
         let (home, now_ms) = (self.id(), self.now_ms);
         let free = self.settings.requirepass.is_empty();
         let index = self.connections.insert_with(|index| {
-            let mut session = Box::new(Session::new(id, home, index));
+            let mut session = Box::new(Session::new(id, home, index, Arc::clone(&ends.peer)));
             session.client.authenticated = free;
             session.client.last_active_ms = now_ms;
-            if unix {
-                session.client.flags |= client_flag::UNIX;
-            }
+            session.client.flags |= if unix { client_flag::UNIX } else { 0 };
+            session.client.flags |= if ends.is_local { client_flag::LOCAL } else { 0 };
             Connection {
                 fd,
                 generation: id as u32 & 0xff_ffff,
@@ -171,17 +173,11 @@ impl Core {
         if unix || !self.settings.protected_mode || !self.settings.requirepass.is_empty() {
             return true;
         }
-        let local = ends.peer.parse::<SocketAddr>().is_ok_and(|peer| match peer {
-            SocketAddr::V4(peer) => peer.ip().is_loopback(),
-            SocketAddr::V6(peer) => {
-                peer.ip().is_loopback() || peer.ip().to_ipv4_mapped().is_some_and(|ip| ip.is_loopback())
-            }
-        });
-        if !local {
+        if !ends.is_local {
             self.stats.rejected_connections += 1;
             refuse(fd, super::admit::PROTECTED_MODE_TEXT.as_bytes());
         }
-        local
+        ends.is_local
     }
 
     /// A receive completed.
@@ -394,6 +390,26 @@ impl Core {
         self.reap_connection(index);
     }
 
+    /// `timeout`: clients that said nothing for so long are closed; subscribers are not.
+    pub fn close_idle_connections(&mut self) {
+        let limit_ms = self.settings.timeout_s as u64 * 1000;
+        if limit_ms == 0 {
+            return;
+        }
+        let now_ms = self.now_ms;
+        let is_idle = |conn: &Connection| {
+            let exempt = client_flag::PUBSUB | client_flag::MONITOR;
+            let session = conn.session.as_ref();
+            now_ms.saturating_sub(conn.active_ms) > limit_ms
+                && session.is_some_and(|session| session.client.flags & exempt == 0)
+        };
+        let idle: Vec<u32> = self.connections.iter().filter(|(_, conn)| is_idle(conn)).map(|(index, _)| index).collect();
+        for index in idle {
+            crate::observe::log::verbose("Closing idle client");
+            self.kill(index);
+        }
+    }
+
     /// Frees a dead connection once nothing refers to it any more.
     fn reap_connection(&mut self, index: u32) {
         let Some(conn) = self.connections.get_mut(index) else { return };
@@ -457,11 +473,12 @@ fn ends_of(fd: RawFd, unix: bool) -> Ends {
             .and_then(|owned| std::os::unix::net::UnixStream::from(owned).local_addr().ok())
             .and_then(|address| address.as_pathname().map(|path| path.display().to_string()))
             .unwrap_or_default();
-        return Ends { peer: format!("{path}:0"), local: format!("{path}:0") };
+        let name: Arc<str> = format!("{path}:0").into();
+        return Ends { peer: Arc::clone(&name), local: name, is_local: true };
     }
     // SAFETY: the descriptor is open; ownership goes back by `into_raw_fd` before anything could close it.
     let stream = unsafe { std::net::TcpStream::from_raw_fd(fd) };
-    let text = |address: std::io::Result<SocketAddr>| match address {
+    let text = |address: &std::io::Result<SocketAddr>| match address {
         Ok(SocketAddr::V6(v6)) => match v6.ip().to_ipv4_mapped() {
             Some(v4) => format!("{v4}:{}", v6.port()),
             None => format!("[{}]:{}", v6.ip(), v6.port()),
@@ -469,7 +486,9 @@ fn ends_of(fd: RawFd, unix: bool) -> Ends {
         Ok(v4) => v4.to_string(),
         Err(_) => String::from("?:0"),
     };
-    let ends = Ends { peer: text(stream.peer_addr()), local: text(stream.local_addr()) };
+    let (peer, local) = (stream.peer_addr(), stream.local_addr());
+    let is_local = peer.as_ref().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+    let ends = Ends { peer: text(&peer).into(), local: text(&local).into(), is_local };
     let _ = stream.into_raw_fd();
     ends
 }

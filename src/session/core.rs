@@ -27,6 +27,8 @@ use crate::shard::{Shard, execute, upkeep};
 
 /// Budget of one upkeep step, in microseconds.
 const UPKEEP_BUDGET_US: u64 = 200;
+/// Allocations freed in one upkeep step.
+const FREE_BUDGET: usize = 2000;
 
 /// What cores send each other.
 pub enum Message {
@@ -335,7 +337,7 @@ impl Core {
             if self.active_expire {
                 more |= upkeep::expire(&mut shard, now_ms, UPKEEP_BUDGET_US, &settings, &mut self.outcome);
             }
-            more |= shard.space.free_step(UPKEEP_BUDGET_US);
+            more |= !shard.space.free_step(FREE_BUDGET);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
         }

@@ -11,16 +11,21 @@
 //! Invariant: a session is owned by exactly one core (or message). Bounds: query buffer, output buffer and client limits of
 //! the configuration.
 
+pub mod account;
 pub mod admit;
 pub mod connection;
 pub mod core;
 pub mod multi;
+pub mod pause;
+pub mod pubsub;
 pub mod route;
 pub mod run;
 pub mod visit;
 
+use std::sync::Arc;
+
 use crate::command::reply_error::ReplyError;
-use crate::command::row::Row;
+use crate::command::row::{Handler, Row};
 use crate::resp::{Args, Out, Reader};
 use crate::shard::lending::Lent;
 use core::Core;
@@ -35,6 +40,8 @@ pub enum Flow {
     Visit(Box<dyn visit::Visit>),
     /// Run the queued transaction.
     Exec,
+    /// Run this handler with every shard in hand (DEBUG DIGEST and its like).
+    OnAllShards(Handler),
     /// Reply, then close.
     Close,
 }
@@ -68,8 +75,8 @@ pub mod client_flag {
     pub const PUBSUB: u32 = 1 << 3;
     /// Connected by unix socket.
     pub const UNIX: u32 = 1 << 4;
-    /// Watches keys, one of which is known to have changed.
-    pub const DIRTY_CAS: u32 = 1 << 5;
+    /// Connected from this machine.
+    pub const LOCAL: u32 = 1 << 5;
 }
 
 /// The client's state that commands read and set.
@@ -111,6 +118,8 @@ pub struct Session {
     pub reader: Reader,
     /// Replies not yet handed to the socket.
     pub out: Out,
+    /// Peer address, as CLIENT LIST shows it.
+    pub peer: Arc<str>,
     /// The client's state.
     pub client: Client,
     /// Open MULTI.
@@ -121,6 +130,8 @@ pub struct Session {
     pub exec: Option<Box<Exec>>,
     /// Shards in hand, or being collected.
     pub lent: Option<Box<Lent>>,
+    /// What runs in place of the control command at the read position, with every shard in hand.
+    pub handler: Option<Handler>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// The next command in the input passed admission already.
@@ -133,18 +144,20 @@ pub struct Session {
 
 impl Session {
     /// A fresh session of connection `conn` on core `home`.
-    pub fn new(id: u64, home: usize, conn: u32) -> Session {
+    pub fn new(id: u64, home: usize, conn: u32, peer: Arc<str>) -> Session {
         Session {
             id,
             home,
             conn,
             reader: Reader::default(),
             out: Out::new(),
+            peer,
             client: Client::default(),
             multi: None,
             watched: Vec::new(),
             exec: None,
             lent: None,
+            handler: None,
             visit: None,
             admitted: false,
             closing: false,

@@ -7,7 +7,7 @@
 //! counts queued commands. Why versions instead of a flag in the client: the client may be on another core.
 
 use super::core::{Core, Message};
-use super::{Control, Flow, Session, client_flag};
+use super::{Control, Flow, Session};
 use crate::command::reply_error::ReplyError;
 use crate::command::row::{Row, flag};
 use crate::keyspace::{Access, Key, WatchVersion};
@@ -116,7 +116,6 @@ pub fn watched_cores(session: &Session) -> CoreSet {
 
 /// Forgets all watched keys, here and on other cores.
 pub fn unwatch_all(core: &mut Core, session: &mut Session) {
-    session.client.flags &= !client_flag::DIRTY_CAS;
     for watched in std::mem::take(&mut session.watched) {
         release(core, session, watched);
     }
@@ -126,10 +125,12 @@ pub fn unwatch_all(core: &mut Core, session: &mut Session) {
 fn release(core: &mut Core, session: &mut Session, watched: Watched) {
     let lent = session.lent.as_mut().and_then(|lent| lent.shards_mut()[watched.core].as_deref_mut());
     let own = if watched.core == core.id() { core.shard.as_deref_mut() } else { None };
-    match lent.or(own) {
-        Some(shard) => watched.release_on(shard),
-        None if watched.core == core.id() => core.unwatch_later.push(watched),
-        None => core.mesh.send(watched.core, Message::Unwatch(Box::new(watched))),
+    if let Some(shard) = lent.or(own) {
+        watched.release_on(shard);
+    } else if watched.core == core.id() {
+        core.unwatch_later.push(watched);
+    } else {
+        core.mesh.send(watched.core, Message::Unwatch(Box::new(watched)));
     }
 }
 

@@ -182,7 +182,8 @@ impl Core {
             });
         };
         forget(self);
-        for other in (0..self.cores()).filter(|&other| other != self.id()) {
+        let own = self.id();
+        for other in (0..self.cores()).filter(|&other| other != own) {
             self.mesh.send(other, Message::Call(Box::new(forget)));
         }
     }

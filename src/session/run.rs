@@ -7,6 +7,8 @@
 //! Bounds: one session's input. Why parse again after a hop: the parsed form borrows the buffer; parsing a
 //! small command costs less than carrying it.
 
+use std::sync::Arc;
+
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
@@ -130,10 +132,13 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
     };
     session.admitted = true;
     let next = match core.shared.controls[command.id as usize] {
-        Some(control) if command.row.first_key == 0 => {
+        Some(control) if command.row.first_key == 0 && session.handler.is_none() => {
             let next = call_control(core, session, command, control, args);
             begin_exec(core, session);
-            next
+            match session.handler {
+                Some(_) => run_on_shards(core, session, command, args),
+                None => next,
+            }
         }
         _ => run_on_shards(core, session, command, args),
     };
@@ -146,7 +151,10 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
 /// Collects the shards a command needs (they may be here already), then runs it.
 fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> Next {
     if session.lent.is_none() {
-        let wanted = route::cores_of(core, command.row, args);
+        let wanted = match session.handler {
+            Some(_) => CoreSet::all(core.cores()),
+            None => route::cores_of(core, command.row, args),
+        };
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(mut shard) = core.shard.take() else { return Next::Wait };
@@ -210,7 +218,9 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
     let mark = session.out.mark();
-    let failed = match (core.shared.controls[command.id as usize], command.row.handler) {
+    let handler = session.handler.take();
+    let control = core.shared.controls[command.id as usize].filter(|_| handler.is_none());
+    let failed = match (control, handler.or(command.row.handler)) {
         (Some(_), _) => {
             let result = multi::watch(core, session, args, hands, now_ms);
             if let Err(error) = result {
@@ -221,17 +231,19 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
         }
         (None, Some(handler)) => {
             let mut outcome = std::mem::take(&mut core.outcome);
-            let settings = &core.settings;
+            let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
+            let settings = &*settings;
             let mut access = Access::at(now_ms);
             access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
             let run = Run {
                 row: command.row,
                 handler,
-                args: *args,
+                args: args.skip(0),
                 db: session.client.db,
                 now_ms,
                 wall_offset_ms: core.wall_offset_ms,
                 settings,
+                map: &map,
                 access,
             };
             let failed = execute(hands, run, &mut session.out, &mut outcome);
@@ -258,7 +270,9 @@ fn call_control(
     core.feed_monitors(session, args, command.row);
     let mark = session.out.mark();
     let result = control(core, session, args);
-    core.account(session, command, args, started, result.is_err());
+    if !matches!(result, Ok(Flow::OnAllShards(_))) {
+        core.account(session, command, args, started, result.is_err());
+    }
     match result {
         Ok(Flow::Done) => Next::Done,
         Ok(Flow::Visit(visit)) => {
@@ -266,6 +280,10 @@ fn call_control(
             Next::Again
         }
         Ok(Flow::Exec) => Next::Again,
+        Ok(Flow::OnAllShards(handler)) => {
+            session.handler = Some(handler);
+            Next::Again
+        }
         Ok(Flow::Close) => {
             session.closing = true;
             Next::Done
@@ -328,7 +346,10 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
 /// Runs one queued command; whether it began a visit.
 fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
     if let Some(control) = core.shared.controls[command.id as usize] {
-        return matches!(call_control(core, session, command, control, args), Next::Again);
+        let next = call_control(core, session, command, control, args);
+        if session.handler.is_none() {
+            return matches!(next, Next::Again);
+        }
     }
     let Some(mut lent) = session.lent.take() else { return false };
     let map = core.map.clone();

@@ -40,6 +40,8 @@ pub struct Run<'a> {
     pub wall_offset_ms: i64,
     /// Hot configuration.
     pub settings: &'a Settings,
+    /// slot -> core.
+    pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
 }
@@ -47,19 +49,21 @@ pub struct Run<'a> {
 /// Runs one command; its reply is in `out` afterwards. Returns whether it failed.
 pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut Outcome) -> bool {
     let mark = out.mark();
-    let (db, settings) = (run.db, run.settings);
+    let settings = run.settings;
     let result = match hands {
         Hands::One(shard) => {
             let Shard { space, log, .. } = &mut **shard;
+            space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
             let staging = if log.is_read() { Some(&mut log.staging) } else { None };
             call(run, Spaces::One(space), staging, out, outcome)
         }
         Hands::Many(map, shards, log_at) => {
             let mut staging: Option<&mut Staging> = None;
-            let mut spaces = SmallVec::<[Option<&mut _>; 4]>::new();
+            let mut spaces = Vec::with_capacity(shards.len());
             for (core, slot) in shards.iter_mut().enumerate() {
                 spaces.push(match slot.as_deref_mut() {
                     Some(Shard { space, log, .. }) => {
+                        space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
                         if core == *log_at && log.is_read() {
                             staging = Some(&mut log.staging);
                         }
@@ -68,7 +72,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
                     None => None,
                 });
             }
-            call(run, Spaces::Many(map, &mut spaces), staging, out, outcome)
+            call(run, Spaces::Many(map, spaces), staging, out, outcome)
         }
     };
     collect_departed(hands, settings, outcome);
@@ -81,7 +85,6 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         }
     }
     outcome.dirty = 0;
-    let _ = db;
     let Err(error) = result else { return false };
     out.rewind(mark);
     match error {
@@ -98,8 +101,8 @@ fn call<'a>(
     out: &'a mut Out,
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
-    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, access } = run;
-    handler(&mut Cx { args, out, db, now_ms, wall_offset_ms, settings, row, spaces, access, staging, outcome })
+    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
+    handler(&mut Cx { args, out, db, now_ms, wall_offset_ms, settings, row, spaces, map, access, staging, outcome })
 }
 
 /// Turns keys that expired or were evicted on access into effects (before the command's own) and events.

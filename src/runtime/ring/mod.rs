@@ -262,6 +262,11 @@ impl Ring {
         }
     }
 
+    /// Whether completions wait to be reaped.
+    pub fn has_completions(&mut self) -> bool {
+        !self.uring.completion().is_empty()
+    }
+
     /// Whether operations are queued that no syscall has submitted.
     pub fn has_queued(&mut self) -> bool {
         !self.backlog.is_empty() || !self.uring.submission().is_empty()
