@@ -10,23 +10,7 @@ use super::{DepartedWhy, Freshness, Key, Keyspace};
 const POOL: usize = 16;
 
 /// maxmemory-policy, without noeviction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// Least recently used of all keys.
-    AllKeysLru,
-    /// Least frequently used of all keys.
-    AllKeysLfu,
-    /// Any key.
-    AllKeysRandom,
-    /// Least recently used of keys with an expiry.
-    VolatileLru,
-    /// Least frequently used of keys with an expiry.
-    VolatileLfu,
-    /// Any key with an expiry.
-    VolatileRandom,
-    /// The key that expires first.
-    VolatileTtl,
-}
+pub use crate::config::EvictionPolicy as Policy;
 
 impl Policy {
     fn volatile_only(self) -> bool {
