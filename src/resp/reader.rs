@@ -254,6 +254,11 @@ impl Input<'_> {
         if self.args().has_big() { None } else { buf.get(..len) }
     }
 
+    /// The part of the chunk that no command was read from yet; empty while a cut command is being completed.
+    pub fn ahead(&self) -> &[u8] {
+        if self.reader.held.is_empty() && self.reader.big.is_none() { &self.chunk[self.at..] } else { &[] }
+    }
+
     /// Whether bytes lie behind the command found by [`Input::next`].
     pub fn has_more(&self) -> bool {
         let len = self.reader.parser.finished().unwrap_or(0);

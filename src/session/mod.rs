@@ -15,6 +15,7 @@ pub mod account;
 pub mod admit;
 pub mod connection;
 pub mod core;
+pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;

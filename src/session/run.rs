@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
@@ -20,6 +20,9 @@ use crate::keyspace::{Access, Key};
 use crate::resp::{Args, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Lent};
+
+/// Less input than this is a command or two: not worth a look ahead.
+const LOOKAHEAD_BYTES: usize = 256;
 
 /// How a step of a session ended.
 enum Next {
@@ -42,6 +45,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
+    let mut warm = 0;
     let next = loop {
         if session.visit.is_some() || session.exec.is_some() || session.closing {
             if session.closing && session.visit.is_none() && session.exec.is_none() {
@@ -52,6 +56,15 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 other => break other,
             }
         }
+        if warm == 0 {
+            warm = match core.shard.as_deref() {
+                Some(shard) if input.ahead().len() > LOOKAHEAD_BYTES => {
+                    lookahead::warm(&shard.space, session.client.db, input.ahead()).max(1)
+                }
+                _ => lookahead::DEPTH,
+            };
+        }
+        warm -= 1;
         match input.next(session.client.authenticated) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
