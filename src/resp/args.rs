@@ -80,7 +80,11 @@ impl<'a> Args<'a> {
     /// Word `index` to keep: a big one is shared, a small one copied.
     pub fn bytes(&self, index: usize) -> Bytes {
         let span = self.spans[index];
-        if span.len == BIG { self.bigs[span.start as usize].clone() } else { Bytes::copy_from_slice(self.resolve(span)) }
+        if span.len == BIG {
+            self.bigs[span.start as usize].clone()
+        } else {
+            Bytes::copy_from_slice(self.resolve(span))
+        }
     }
 
     /// The shared buffer of word `index`, if it is big.
@@ -100,6 +104,11 @@ impl<'a> Args<'a> {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
         let args = *self;
         self.spans.iter().map(move |&span| args.resolve(span))
+    }
+
+    /// Whether a word was received into a buffer of its own.
+    pub fn has_big(&self) -> bool {
+        self.spans.iter().any(|span| span.len == BIG)
     }
 
     /// Bytes of all words together.
