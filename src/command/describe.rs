@@ -15,9 +15,9 @@ use crate::command::row::{
 use crate::command::rows::help::HELP;
 use crate::resp::{Args, Out};
 
-/// Answers COMMAND in any form but HELP; `row` is the row `args` was looked up to.
-pub fn run(table: &Table, row: &Row, args: &Args<'_>, out: &mut Out) -> Result<(), ReplyError> {
-    match row.full_name {
+/// Answers COMMAND in any form but HELP; `args` were found in `table`.
+pub fn run(table: &Table, args: &Args<'_>, out: &mut Out) -> Result<(), ReplyError> {
+    match table.find(args).map_or("", |command| command.row.full_name) {
         "command" => all(table, out),
         "command|count" => out.integer(table.top_level().count() as i64),
         "command|list" => return list(table, &args.skip(2), out),
@@ -30,6 +30,17 @@ pub fn run(table: &Table, row: &Row, args: &Args<'_>, out: &mut Out) -> Result<(
     }
     Ok(())
 }
+
+/// The full names [`run`] answers, for whoever registers it.
+pub const NAMES: [&str; 7] = [
+    "command",
+    "command|count",
+    "command|list",
+    "command|info",
+    "command|docs",
+    "command|getkeys",
+    "command|getkeysandflags",
+];
 
 /// The handler of every HELP subcommand.
 pub fn help(cx: &mut Cx<'_>) -> Result<(), ReplyError> {

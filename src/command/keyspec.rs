@@ -257,7 +257,7 @@ fn xread(args: &Args<'_>, keys: &mut KeyList) {
         return;
     }
     let behind = args.len() - at - 1;
-    if behind % 2 == 0 {
+    if behind.is_multiple_of(2) {
         keys.extend((at + 1..at + 1 + behind / 2).map(|at| key(at, 0)));
     }
 }

@@ -113,7 +113,7 @@ def row(info, docs, group):
     out = f"Row {{ name: {text(name)}, "
     if container: out += f"full_name: {text(full)}, container: {text(container)}, "
     else: out += f"full_name: {text(full)}, "
-    out += f"handler: None, arity: {arity}, flags: Flags({bits('f::', flags)}), "
+    out += f"handler: {'Some(describe::help)' if name == 'help' else 'None'}, arity: {arity}, flags: Flags({bits('f::', flags)}), "
     out += f"acl: Categories({bits('c::', [a[1:] for a in acl])}), "
     if first or last or step: out += f"first_key: {first}, last_key: {last}, step: {step}, "
     if specs: out += "keyspecs: &[" + ", ".join(map(keyspec, specs)) + "], "
@@ -213,6 +213,7 @@ def main():
             if word in body: uses.append(use)
         head = f"//! The commands of group *{shown}*: one row each, sorted by name. Pure table; `command::row` explains the columns,\n" \
                "//! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).\n" \
+               + ("use crate::command::describe;\n" if "describe::" in body else "") + \
                f"use crate::command::row::{{{', '.join(uses)}}};\n\n" \
                f"/// The rows of group {shown}.\npub static ROWS: &[Row] = &[{body}];\n"
         write(f"{folder}/{group}.rs", head, force)

@@ -1,5 +1,6 @@
 //! The commands of group *cluster*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{
     ARG, Arg, Categories, DocFlags, Flags, Kind, ROW, Row, category as c, doc_flag as d, flag as f,
 };
@@ -231,7 +232,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "cluster|help",
                 container: "cluster",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),

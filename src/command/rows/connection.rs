@@ -1,5 +1,6 @@
 //! The commands of group *connection*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{ARG, Arg, Categories, Flags, Kind, ROW, Row, category as c, flag as f};
 
 /// The rows of group connection.
@@ -89,7 +90,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "client|help",
                 container: "client",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW | c::CONNECTION),

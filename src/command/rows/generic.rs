@@ -4,13 +4,14 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
 };
+use crate::command::{describe, keys};
 
 /// The rows of group generic.
 pub static ROWS: &[Row] = &[
     Row {
         name: "copy",
         full_name: "copy",
-        handler: None,
+        handler: Some(keys::names::copy),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW),
@@ -33,7 +34,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "del",
         full_name: "del",
-        handler: None,
+        handler: Some(keys::presence::del),
         arity: -2,
         flags: Flags(f::WRITE),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW),
@@ -76,7 +77,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "exists",
         full_name: "exists",
-        handler: None,
+        handler: Some(keys::presence::exists),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -101,7 +102,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "expire",
         full_name: "expire",
-        handler: None,
+        handler: Some(keys::expiry::expire),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -136,7 +137,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "expireat",
         full_name: "expireat",
-        handler: None,
+        handler: Some(keys::expiry::expireat),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -171,7 +172,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "expiretime",
         full_name: "expiretime",
-        handler: None,
+        handler: Some(keys::expiry::expiretime),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -189,7 +190,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "keys",
         full_name: "keys",
-        handler: None,
+        handler: Some(keys::scan::keys),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW | c::DANGEROUS),
@@ -306,7 +307,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "move",
         full_name: "move",
-        handler: None,
+        handler: Some(keys::names::move_key),
         arity: 3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -340,7 +341,7 @@ pub static ROWS: &[Row] = &[
                 name: "encoding",
                 full_name: "object|encoding",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::encoding),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -360,7 +361,7 @@ pub static ROWS: &[Row] = &[
                 name: "freq",
                 full_name: "object|freq",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::freq),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -380,7 +381,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "object|help",
                 container: "object",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::KEYSPACE | c::SLOW),
@@ -394,7 +395,7 @@ pub static ROWS: &[Row] = &[
                 name: "idletime",
                 full_name: "object|idletime",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::idletime),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -414,7 +415,7 @@ pub static ROWS: &[Row] = &[
                 name: "refcount",
                 full_name: "object|refcount",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::refcount),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -436,7 +437,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "persist",
         full_name: "persist",
-        handler: None,
+        handler: Some(keys::expiry::persist),
         arity: 2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -454,7 +455,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pexpire",
         full_name: "pexpire",
-        handler: None,
+        handler: Some(keys::expiry::pexpire),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -489,7 +490,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pexpireat",
         full_name: "pexpireat",
-        handler: None,
+        handler: Some(keys::expiry::pexpireat),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -524,7 +525,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pexpiretime",
         full_name: "pexpiretime",
-        handler: None,
+        handler: Some(keys::expiry::pexpiretime),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -542,7 +543,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pttl",
         full_name: "pttl",
-        handler: None,
+        handler: Some(keys::expiry::pttl),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -562,7 +563,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "randomkey",
         full_name: "randomkey",
-        handler: None,
+        handler: Some(keys::database::randomkey),
         arity: 1,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -576,7 +577,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "rename",
         full_name: "rename",
-        handler: None,
+        handler: Some(keys::names::rename),
         arity: 3,
         flags: Flags(f::WRITE),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW),
@@ -597,7 +598,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "renamenx",
         full_name: "renamenx",
-        handler: None,
+        handler: Some(keys::names::renamenx),
         arity: 3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -681,7 +682,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "scan",
         full_name: "scan",
-        handler: None,
+        handler: Some(keys::scan::scan),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -861,7 +862,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "touch",
         full_name: "touch",
-        handler: None,
+        handler: Some(keys::presence::touch),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -885,7 +886,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "ttl",
         full_name: "ttl",
-        handler: None,
+        handler: Some(keys::expiry::ttl),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -905,7 +906,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "type",
         full_name: "type",
-        handler: None,
+        handler: Some(keys::presence::type_of),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -923,7 +924,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "unlink",
         full_name: "unlink",
-        handler: None,
+        handler: Some(keys::presence::del),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),

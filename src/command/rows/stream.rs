@@ -1,5 +1,6 @@
 //! The commands of group *stream*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
@@ -347,7 +348,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "xgroup|help",
                 container: "xgroup",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::STREAM | c::SLOW),
@@ -458,7 +459,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "xinfo|help",
                 container: "xinfo",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::STREAM | c::SLOW),

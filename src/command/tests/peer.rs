@@ -91,8 +91,8 @@ fn ours(table: &Table, proto: u8, words: &[Vec<u8>]) -> Vec<u8> {
         Ok(command) if command.row.name == "help" => {
             describe::write_help(command.row.container, args.get(0), &mut out)
         }
-        Ok(command) => {
-            if let Err(error) = describe::run(table, command.row, &args, &mut out) {
+        Ok(_) => {
+            if let Err(error) = describe::run(table, &args, &mut out) {
                 out.error_text(error.text(""));
             }
         }
@@ -108,7 +108,7 @@ fn decode(raw: &[u8]) -> Reply {
 
 /// Sorts what redis leaves unordered: lists and maps of commands.
 fn canonical(reply: Reply) -> Reply {
-    let is_command_name = |key: &Reply| key.as_bytes().is_some_and(|name| rows_know(name));
+    let is_command_name = |key: &Reply| key.as_bytes().is_some_and(rows_know);
     match reply {
         Reply::Array(items) => {
             let mut items: Vec<Reply> = items.into_iter().map(canonical).collect();
