@@ -246,7 +246,7 @@ impl Table {
     fn index(&mut self) {
         let count = (self.entries.len() * 2).next_power_of_two().max(64);
         self.shift = 64 - count.trailing_zeros();
-        self.slots = vec![Slot { words: [0; 3], parent: TOP, len: 0, command: FREE }; count].into();
+        self.slots = vec![Slot { words: [0; 3], parent: TOP, len: u16::MAX, command: FREE }; count].into();
         self.long.clear();
         for id in 0..self.entries.len() {
             let Entry { parent, name: Some(name), .. } = &self.entries[id] else { continue };
