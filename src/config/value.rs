@@ -103,6 +103,15 @@ fn check_range(unit: Unit, number: i128, min: i128, max: i128) -> Result<(), Str
     })
 }
 
+/// Values that Redis accepts and silently corrects.
+fn correct(name: &str, number: i128) -> i128 {
+    match name {
+        "hz" => number.clamp(1, 500),
+        "repl-backlog-size" => number.max(16 * 1024),
+        _ => number,
+    }
+}
+
 fn parse_choice(words: &[(&'static str, u8)], given: &[Vec<u8>]) -> Result<u8, String> {
     let mut bits = 0;
     let mut known = !given.is_empty();
@@ -143,7 +152,7 @@ impl Value {
             Kind::Number { unit, min, max } => {
                 let number = parse_number(unit, first)?;
                 check_range(unit, number, min, max)?;
-                Value::Number(if directive.name == "hz" { number.clamp(1, 500) } else { number })
+                Value::Number(correct(directive.name, number))
             }
             Kind::Choice { words: known, several } => {
                 let bits = parse_choice(known, words)?;
