@@ -112,6 +112,9 @@ fn correct(name: &str, number: i128) -> i128 {
     }
 }
 
+/// Words of 7.2 that the error texts of 7.0 do not list.
+const NEWER_WORDS: [&str; 1] = ["nothing"];
+
 fn parse_choice(words: &[(&'static str, u8)], given: &[Vec<u8>]) -> Result<u8, String> {
     let mut bits = 0;
     let mut known = !given.is_empty();
@@ -124,7 +127,8 @@ fn parse_choice(words: &[(&'static str, u8)], given: &[Vec<u8>]) -> Result<u8, S
     if known {
         return Ok(bits);
     }
-    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    let listed = words.iter().map(|(name, _)| *name).filter(|name| !NEWER_WORDS.contains(name));
+    let names: Vec<&str> = listed.collect();
     Err(format!("argument(s) must be one of the following: {}", names.join(", ")))
 }
 

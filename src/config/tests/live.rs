@@ -8,13 +8,12 @@ use super::super::store::{Config, SetBy};
 use super::peer::{Peer, Reply};
 
 /// Directives of 7.2 and our own, which the peer (7.0) does not have.
-const NEWER: [&str; 9] = [
+const NEWER: [&str; 8] = [
     "threads",
     "thread-affinity",
     "busy-poll-us",
     "pipeline-order",
     "locale-collate",
-    "max-new-connections-per-cycle",
     "set-max-listpack-entries",
     "set-max-listpack-value",
     "cluster-announce-human-nodename",

@@ -52,7 +52,7 @@ impl Peer {
     pub fn start(file: &str, options: &[&str]) -> Peer {
         let (directory, port) = (directory(), free_port());
         std::fs::write(directory.join("redis.conf"), file).expect("the file");
-        let child = Command::new("redis-server")
+        let mut child = Command::new("redis-server")
             .arg(directory.join("redis.conf"))
             .args(["--port", &port.to_string()])
             .args(options)
@@ -67,6 +67,8 @@ impl Peer {
             }
             std::thread::sleep(Duration::from_millis(25));
         }
+        let _ = child.kill();
+        let _ = child.wait();
         panic!("redis-server does not listen on port {port}");
     }
 
