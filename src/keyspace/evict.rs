@@ -97,7 +97,9 @@ impl Keyspace {
             }
         }
         // Stale hints only (keys were persisted): one exact walk.
-        dict.iter().find(|entry| !volatile_only || entry.expire_at().is_some()).map(|entry| entry.key().into())
+        dict.iter()
+            .find(|entry| !volatile_only || entry.expire_at().is_some())
+            .map(|entry| entry.key().into())
     }
 
     fn pick_best(&mut self, policy: Policy, samples: usize, now_ms: u64) -> Option<(usize, Box<[u8]>)> {
