@@ -31,8 +31,11 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
-            let text = unknown.text(args);
-            return refuse(session, &text);
+            session.out.error_bytes(&unknown.bytes(args));
+            if let Some(multi) = session.multi.as_mut() {
+                multi.aborted = true;
+            }
+            return Verdict::Answered;
         }
     };
     let row = command.row;
