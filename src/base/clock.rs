@@ -18,6 +18,7 @@ pub trait Clock {
     /// What to add to internal milliseconds to get wall milliseconds, as last sampled.
     fn wall_offset_ms(&self) -> i64;
 
+    #[allow(clippy::wrong_self_convention)] // the name is the conversion's, not a constructor's
     /// Internal time of a wall time given by a client. Times before 1970 or before the offset's reach become 0.
     fn from_wall_ms(&self, wall_ms: i64) -> u64 {
         wall_ms.saturating_sub(self.wall_offset_ms()).max(0) as u64
@@ -114,52 +115,6 @@ pub fn to_wall_ms(internal_ms: u64) -> i64 {
     SystemClock.to_wall_ms(internal_ms)
 }
 
-/// A cheap counter for measuring short stretches: the processor's time stamp where there is one, else nanoseconds. Runs at
-/// [`ticks_per_us`]; only differences mean anything.
-#[inline(always)]
-pub fn ticks() -> u64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // SAFETY: every x86-64 processor has the instruction; it reads a register.
-        unsafe { core::arch::x86_64::_rdtsc() }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        read_us(libc::CLOCK_MONOTONIC) * 1000
-    }
-}
-
-/// Ticks per microsecond, times 2^16; measured once.
-static TICK_RATE: OnceLock<u64> = OnceLock::new();
-
-/// Measures the rate of [`ticks`] against the monotonic clock, for 5 ms; the first use of the rate waits for it, so
-/// the start of the process calls it.
-pub fn calibrate_ticks() -> u64 {
-    *TICK_RATE.get_or_init(|| {
-        let (start_us, start) = (monotonic_us(), ticks());
-        loop {
-            let (now_us, now) = (monotonic_us(), ticks());
-            let passed_us = now_us - start_us;
-            if passed_us >= 5000 {
-                return ((now.wrapping_sub(start) << 16) / passed_us).max(1);
-            }
-        }
-    })
-}
-
-/// Whole ticks in a microsecond (at least 1).
-#[inline]
-pub fn ticks_per_us() -> u64 {
-    (TICK_RATE.get().copied().unwrap_or_else(calibrate_ticks) >> 16).max(1)
-}
-
-/// A difference of [`ticks`] in nanoseconds.
-#[inline]
-pub fn ticks_to_ns(ticks: u64) -> u64 {
-    let rate = TICK_RATE.get().copied().unwrap_or_else(calibrate_ticks);
-    ((u128::from(ticks) * (1000 << 16)) / u128::from(rate)) as u64
-}
-
 /// The real clocks of this process. All copies agree: the base is one per process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -226,16 +181,6 @@ mod tests {
         assert!(second >= first);
         assert!(SystemClock.monotonic_us() <= monotonic_us());
         assert_eq!(to_wall_ms(from_wall_ms(1_700_000_000_000)), 1_700_000_000_000);
-    }
-
-    #[test]
-    fn ticks_agree_with_the_clock() {
-        calibrate_ticks();
-        let (start_us, start) = (monotonic_us(), ticks());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let (took_ns, took_us) = (ticks_to_ns(ticks() - start), monotonic_us() - start_us);
-        assert!(took_ns.abs_diff(took_us * 1000) < took_us * 50, "{took_ns} ns against {took_us} us");
-        assert!(ticks_to_ns(ticks_per_us() * 1000).abs_diff(1_000_000) < 10_000);
     }
 
     #[test]

@@ -125,9 +125,8 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (size, align) = (layout.size(), layout.align());
         // SAFETY: the caller's contract is mimalloc's.
-        let block = unsafe {
-            if is_ordinary(size, align) { mi_malloc(size).cast() } else { MiMalloc.alloc(layout) }
-        };
+        let block =
+            unsafe { if is_ordinary(size, align) { mi_malloc(size).cast() } else { MiMalloc.alloc(layout) } };
         if !block.is_null() {
             count(counted_size(size, align));
         }

@@ -12,5 +12,5 @@ pub mod siphash;
 pub mod slab;
 pub mod slot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod ticks;

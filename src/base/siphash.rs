@@ -37,7 +37,9 @@ fn tail_word(data: &[u8]) -> u64 {
         return u64::from(low) | u64::from(high) << (8 * (odd - 4));
     }
     // One to three bytes: first, middle and last cover them, twice where they coincide.
-    u64::from(data[0]) | u64::from(data[odd / 2]) << (8 * (odd / 2)) | u64::from(data[odd - 1]) << (8 * (odd - 1))
+    u64::from(data[0])
+        | u64::from(data[odd / 2]) << (8 * (odd / 2))
+        | u64::from(data[odd - 1]) << (8 * (odd - 1))
 }
 
 /// SipHash with one round per word and three at the end, keyed by `k0` and `k1`.

@@ -1,9 +1,20 @@
-//! stand-in
-use crate::keyspace::Policy;
-#[derive(Clone, Default)] pub struct Config(pub Vec<(String,String)>);
-impl Config { pub fn accepted_without_effect(&self) -> Vec<String> { vec![] } fn s(&self, n:&str, d:&str)->String { self.0.iter().rev().find(|x| x.0==n).map_or(d.to_string(), |x| x.1.clone()) } }
-#[derive(Clone, Copy, Default)] pub struct OutputLimit { pub hard_bytes: usize, pub soft_bytes: usize, pub soft_seconds: u32 }
-#[derive(Clone)]
-pub struct Settings { pub notify_keyspace_events: u32, pub maxclients: usize, pub requirepass: Vec<u8>, pub tcp_keepalive: u32, pub protected_mode: bool, pub client_query_buffer_limit: usize, pub proto_max_bulk_len: usize, pub latency_tracking: bool, pub latency_monitor_threshold_ms: u64, pub slowlog_log_slower_than_us: i64, pub slowlog_max_len: usize, pub maxmemory: usize, pub maxmemory_policy: Option<Policy>, pub maxmemory_samples: usize, pub port: u16, pub bind: Vec<String>, pub tcp_backlog: i32, pub unixsocket: String, pub unixsocketperm: u32, pub busy_poll_us: u64, pub logfile: String, pub loglevel: String, pub renames: Vec<(String,String)>, pub databases: usize, pub threads: usize, pub thread_affinity: Vec<usize>, pub dir: String, pub daemonize: bool, pub supervised: String, pub pidfile: String, pub lazyfree_lazy_expire: bool, pub hash_max_listpack_entries: usize, pub hash_max_listpack_value: usize, pub timeout_s: u32 }
-impl From<&Config> for Settings { fn from(c: &Config) -> Settings { Settings { notify_keyspace_events: 0, maxclients: 10000, requirepass: vec![], tcp_keepalive: 300, protected_mode: true, client_query_buffer_limit: 1<<30, proto_max_bulk_len: 512<<20, latency_tracking: true, latency_monitor_threshold_ms: 0, slowlog_log_slower_than_us: 10000, slowlog_max_len: 128, maxmemory: 0, maxmemory_policy: None, maxmemory_samples: 5, port: c.s("port","6379").parse().unwrap(), bind: vec!["127.0.0.1".into()], tcp_backlog: 511, unixsocket: String::new(), unixsocketperm: 0, busy_poll_us: 0, logfile: String::new(), loglevel: "notice".into(), renames: vec![], databases: 16, threads: c.s("threads","0").parse().unwrap(), thread_affinity: c.s("thread-affinity","").split_whitespace().map(|x| x.parse().unwrap()).collect(), dir: String::new(), daemonize: false, supervised: "no".into(), pidfile: String::new(), lazyfree_lazy_expire: false, hash_max_listpack_entries: 128, hash_max_listpack_value: 64, timeout_s: 0 } } }
-impl Settings { pub fn output_limit(&self, _p: bool) -> OutputLimit { OutputLimit::default() } pub fn debug_allowed(&self, _local: bool) -> bool { true } pub fn maxmemory_policy_tracks_access(&self) -> bool { false } }
+//! Configuration: one table of directives, and everything derived from it.
+//!
+//! ```text
+//! schema (rows per area) -> value, compound, check (one value) -> store (all values: CONFIG GET, SET)
+//!   -> words, file, cmdline (reading)   -> rewrite (CONFIG REWRITE)   -> help (--help, listing)   -> settings (hot fields)
+//! ```
+//! `main` calls [`cmdline`]; the CONFIG commands call [`Config::get`], [`Config::set`] and [`rewrite`]; every core holds an
+//! `Arc<Config>` and the [`Settings`] made from it. Layer 1: uses only `base`. Contract: names, defaults, ranges and texts of
+//! Redis 7.0.15, and the directives that 7.2 added. Bounds: see the files.
+pub mod check;
+pub mod compound;
+pub mod schema;
+pub mod settings;
+pub mod store;
+pub mod value;
+pub mod words;
+
+pub use compound::{OutputLimit, SavePoint};
+pub use settings::{ClientMemory, EvictionPolicy, FsyncPolicy, PipelineOrder, Settings, ShutdownFlags};
+pub use store::{Config, Rename, SetBy, SetError, UserLine};

@@ -80,7 +80,11 @@ impl<'a> Args<'a> {
     /// Word `index` to keep: a big one is shared, a small one copied.
     pub fn bytes(&self, index: usize) -> Bytes {
         let span = self.spans[index];
-        if span.len == BIG { self.bigs[span.start as usize].clone() } else { Bytes::copy_from_slice(self.resolve(span)) }
+        if span.len == BIG {
+            self.bigs[span.start as usize].clone()
+        } else {
+            Bytes::copy_from_slice(self.resolve(span))
+        }
     }
 
     /// The shared buffer of word `index`, if it is big.

@@ -35,4 +35,5 @@ pub const UNAUTHENTICATED_ARGS: i64 = 10;
 /// Longest argument before authentication, in bytes.
 pub const UNAUTHENTICATED_BULK: i64 = 16_384;
 
-const _: () = assert!(BIG_BULK as i64 > UNAUTHENTICATED_BULK && ATTACH_LEN <= BIG_BULK && INLINE_MAX >= BIG_BULK);
+const _: () =
+    assert!(BIG_BULK as i64 > UNAUTHENTICATED_BULK && ATTACH_LEN <= BIG_BULK && INLINE_MAX >= BIG_BULK);

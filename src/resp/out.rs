@@ -149,7 +149,11 @@ impl Out {
     /// The null of a missing value.
     #[inline]
     pub fn null(&mut self) {
-        self.buf.extend_from_slice(if self.proto >= 3 { b"_\r\n" } else { b"$-1\r\n" });
+        if self.proto >= 3 {
+            self.buf.extend_from_slice(b"_\r\n");
+        } else {
+            self.buf.extend_from_slice(b"$-1\r\n");
+        }
     }
 
     /// The null of a missing array.

@@ -18,7 +18,8 @@ pub struct OwnedCommand {
 impl OwnedCommand {
     /// Copies a command.
     pub fn from_args(args: &Args<'_>) -> Self {
-        let small: usize = (0..args.len()).filter(|&at| args.shared(at).is_none()).map(|at| args.get(at).len()).sum();
+        let small: usize =
+            (0..args.len()).filter(|&at| args.shared(at).is_none()).map(|at| args.get(at).len()).sum();
         let mut base = Vec::with_capacity(small);
         let mut spans = SmallVec::with_capacity(args.len());
         let mut bigs = SmallVec::new();

@@ -145,9 +145,11 @@ impl Parser {
                         return self.step_inline(buf);
                     }
                 }
-                let (count, end) = match self.length_line(buf) {
+                let (count, end) = match self.length_line(buf, b'*') {
                     Line::Length(count, end) if count <= i64::from(i32::MAX) => (count, end),
-                    Line::Length(..) | Line::Malformed => return Step::Error(ProtocolError::InvalidMultibulkLength),
+                    Line::Length(..) | Line::Malformed => {
+                        return Step::Error(ProtocolError::InvalidMultibulkLength);
+                    }
                     Line::Incomplete => return Step::Incomplete(1),
                     Line::TooLong => return Step::Error(ProtocolError::TooBigCountString),
                 };
@@ -196,7 +198,7 @@ impl Parser {
     /// Reads the `$` line at `self.at` and moves behind it.
     #[inline(always)]
     fn bulk_line(&mut self, buf: &[u8], limits: Limits) -> Result<usize, Step> {
-        let (len, end) = match self.length_line(buf) {
+        let (len, end) = match self.length_line(buf, b'$') {
             Line::Length(len, end) if buf[self.at] == b'$' => (len, end),
             Line::Length(..) | Line::Malformed => return Err(Step::Error(self.malformed_bulk(buf))),
             Line::Incomplete => return Err(Step::Incomplete(1)),
@@ -223,9 +225,30 @@ impl Parser {
         }
     }
 
-    /// Reads the number between the marker at `self.at` and the end of its line.
+    /// Reads the number between the marker at `self.at` (any byte; `marker` is the usual one) and the end of its line.
     #[inline(always)]
-    fn length_line(&mut self, buf: &[u8]) -> Line {
+    fn length_line(&mut self, buf: &[u8], marker: u8) -> Line {
+        if buf.get(self.at) != Some(&marker) {
+            return self.length_line_slow(buf);
+        }
+        // One or two digits are nearly all there is.
+        if let Some(&[_, first, second, third, _]) =
+            buf.get(self.at..).and_then(|rest| rest.first_chunk::<5>())
+        {
+            let (high, low) = (first.wrapping_sub(b'0'), second.wrapping_sub(b'0'));
+            if second == b'\r' && high <= 9 {
+                return Line::Length(i64::from(high), self.at + 4);
+            }
+            if third == b'\r' && (1..=9).contains(&high) && low <= 9 {
+                return Line::Length(i64::from(high * 10 + low), self.at + 5);
+            }
+        }
+        self.length_line_long(buf)
+    }
+
+    /// More digits: up to nine, the first not 0, are read here, all else on the slow path.
+    #[inline(never)]
+    fn length_line_long(&mut self, buf: &[u8]) -> Line {
         let first = self.at + 1;
         let mut value = 0;
         let mut at = first;

@@ -15,9 +15,9 @@
 //! kernel: [`Reader::big_room`] and [`Reader::big_filled`].
 //! Bounds: one cut command (plus what `close` found unexecuted); the session enforces client-query-buffer-limit by
 //! [`Reader::len`]. Between commands the reader holds no memory.
+use super::ProtocolError;
 use super::args::Args;
 use super::parser::{Limits, Parser, Step};
-use super::ProtocolError;
 use bytes::Bytes;
 use std::mem::MaybeUninit;
 
@@ -80,7 +80,9 @@ impl Reader {
 
     /// Bytes held that are not executed yet (the query buffer of CLIENT LIST and of the limit).
     pub fn len(&self) -> usize {
-        self.held.len() - self.start + self.big.as_ref().map_or(0, |big| big.data.len()) + self.parser.heap_len()
+        self.held.len() - self.start
+            + self.big.as_ref().map_or(0, |big| big.data.len())
+            + self.parser.heap_len()
     }
 
     /// Whether nothing is held.

@@ -161,7 +161,9 @@ fn decode_blob(marker: u8, blob: &[u8]) -> Result<Reply, ReplyFormatError> {
         b'$' => Reply::Bulk(blob.to_vec()),
         b'!' => Reply::Error(blob.to_vec()),
         _ => {
-            let [format @ .., b':'] = blob.get(..4).ok_or(ReplyFormatError)? else { return Err(ReplyFormatError) };
+            let [format @ .., b':'] = blob.get(..4).ok_or(ReplyFormatError)? else {
+                return Err(ReplyFormatError);
+            };
             Reply::Verbatim(format.to_vec(), blob[4..].to_vec())
         }
     })

@@ -35,7 +35,8 @@ impl ReplyScan {
     pub fn step(&mut self, buf: &[u8]) -> Result<Option<usize>, ReplyFormatError> {
         loop {
             let from = self.scanned.max(self.at);
-            let Some(end) = buf.get(from..).and_then(|rest| memchr::memchr(b'\n', rest)).map(|at| from + at) else {
+            let Some(end) = buf.get(from..).and_then(|rest| memchr::memchr(b'\n', rest)).map(|at| from + at)
+            else {
                 self.scanned = buf.len();
                 return Ok(None);
             };

@@ -8,7 +8,8 @@ use super::Shard;
 use super::execute::{close_unit, stage_departed};
 use crate::base::ticks;
 use crate::command::Outcome;
-use crate::config::Settings;
+use crate::config::{EvictionPolicy, Settings};
+use crate::keyspace::Policy;
 
 /// Segments opened by one expiry step.
 const EXPIRE_SEGMENTS: usize = 16;
@@ -32,10 +33,22 @@ pub fn expire(shard: &mut Shard, now_ms: u64, budget_us: u64, settings: &Setting
 
 /// Evicts one key by the configured policy; returns the bytes freed, 0 if no key qualifies.
 pub fn evict(shard: &mut Shard, now_ms: u64, settings: &Settings, outcome: &mut Outcome) -> usize {
-    let Some(policy) = settings.maxmemory_policy else { return 0 };
+    let Some(policy) = settings.maxmemory_policy.map(policy) else { return 0 };
     let freed = shard.space.evict_one(policy, settings.maxmemory_samples, now_ms).unwrap_or(0);
     flush_departed(shard, settings, outcome);
     freed
+}
+
+fn policy(policy: EvictionPolicy) -> Policy {
+    match policy {
+        EvictionPolicy::AllKeysLru => Policy::AllKeysLru,
+        EvictionPolicy::AllKeysLfu => Policy::AllKeysLfu,
+        EvictionPolicy::AllKeysRandom => Policy::AllKeysRandom,
+        EvictionPolicy::VolatileLru => Policy::VolatileLru,
+        EvictionPolicy::VolatileLfu => Policy::VolatileLfu,
+        EvictionPolicy::VolatileRandom => Policy::VolatileRandom,
+        EvictionPolicy::VolatileTtl => Policy::VolatileTtl,
+    }
 }
 
 /// Stages what left the keyspace outside a command, as units of their own.

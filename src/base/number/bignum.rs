@@ -173,7 +173,9 @@ mod tests {
 
     #[test]
     fn digits_round_trip() {
-        for text in ["0", "7", "18446744073709551616", "10000000000000000000", "123456789".repeat(40).as_str()] {
+        for text in
+            ["0", "7", "18446744073709551616", "10000000000000000000", "123456789".repeat(40).as_str()]
+        {
             let mut out = Vec::new();
             BigNum::from_digits(text.bytes()).write_decimal(&mut out);
             assert_eq!(out, text.as_bytes());

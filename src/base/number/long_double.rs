@@ -54,7 +54,9 @@ impl LongDouble {
     #[allow(clippy::should_implement_trait)]
     pub fn add(self, other: Self) -> Self {
         let (a, b) = match (self.class, other.class) {
-            (Class::Finite(a, a_exponent), Class::Finite(b, b_exponent)) => ((a, a_exponent), (b, b_exponent)),
+            (Class::Finite(a, a_exponent), Class::Finite(b, b_exponent)) => {
+                ((a, a_exponent), (b, b_exponent))
+            }
             (Class::NotANumber, _) | (_, Class::NotANumber) => {
                 return Self { negative: false, class: Class::NotANumber };
             }
@@ -178,7 +180,7 @@ fn scale_short(value: u64, exponent: i32) -> Exact {
     // The numerator has 128 bits and the divisor 4 to 64, so the quotient has 64 to 125: two more bits from the
     // remainder make it long enough for rounding with a sticky bit, and still fit.
     let (quotient, remainder) = (numerator / divisor, (numerator % divisor) << 2);
-    let mantissa = quotient << 2 | remainder / divisor;
+    let mantissa = (quotient << 2) | (remainder / divisor);
     Exact { mantissa, exponent: -(shift as i32) - 2, sticky: remainder % divisor != 0 }
 }
 
@@ -259,7 +261,9 @@ mod tests {
 
     #[test]
     fn texts_that_are_refused() {
-        for text in ["", "-", ".", "e5", "1e", "nan", " 1", "1 ", "1e5000", "1e-5000", "0x", "0x1p", "1..", "1.2.3"] {
+        for text in
+            ["", "-", ".", "e5", "1e", "nan", " 1", "1 ", "1e5000", "1e-5000", "0x", "0x1p", "1..", "1.2.3"]
+        {
             assert_eq!(parse_long_double(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(parse_long_double(&b"1".repeat(5120)), None);

@@ -12,7 +12,9 @@ fn patterns_equal_redis() {
         let cases: Vec<(Vec<u8>, Vec<u8>)> = (0..2000)
             .map(|_| {
                 let mut word = |alphabet: &[u8], max: u64| -> Vec<u8> {
-                    (0..prng.below(max)).map(|_| alphabet[prng.below(alphabet.len() as u64) as usize]).collect()
+                    (0..prng.below(max))
+                        .map(|_| alphabet[prng.below(alphabet.len() as u64) as usize])
+                        .collect()
                 };
                 (word(b"abcAB**?[]^-\\\xe0\xff\0", 9), word(b"aabbcAB-]\\^\xe0\xf0", 7))
             })

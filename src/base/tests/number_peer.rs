@@ -15,7 +15,9 @@ fn random_number(prng: &mut Prng) -> Vec<u8> {
     let exponent = prng.below(60) as i64 - 30;
     match prng.below(12) {
         0 => format!("{sign}{whole}"),
-        1..=3 => format!("{sign}{}.{:0width$}", whole % 100_000, fraction % 1000, width = prng.below(8) as usize),
+        1..=3 => {
+            format!("{sign}{}.{:0width$}", whole % 100_000, fraction % 1000, width = prng.below(8) as usize)
+        }
         4 => format!("{sign}{whole}.{fraction}"),
         5 => format!("{sign}{}e{exponent}", whole % 1000),
         6 => format!("{sign}{whole}.{fraction}e{exponent}"),
@@ -53,7 +55,9 @@ fn long_doubles_equal_redis() {
         let pairs: Vec<_> = (0..1000).map(|_| (random_number(&mut prng), random_number(&mut prng))).collect();
         let commands: Vec<_> = pairs
             .iter()
-            .flat_map(|(value, increment)| [words(&[b"SET", b"k", value]), words(&[b"INCRBYFLOAT", b"k", increment])])
+            .flat_map(|(value, increment)| {
+                [words(&[b"SET", b"k", value]), words(&[b"INCRBYFLOAT", b"k", increment])]
+            })
             .collect();
         let replies = peer.run(&commands);
         for ((value, increment), reply) in pairs.iter().zip(replies.chunks(2)) {
@@ -86,7 +90,9 @@ fn scores_equal_redis() {
     let texts: Vec<_> = (0..20_000).map(|_| random_number(&mut prng)).collect();
     let commands: Vec<_> = texts
         .iter()
-        .flat_map(|text| [words(&[b"ZADD", b"z", text, b"m"]), words(&[b"ZSCORE", b"z", b"m"]), words(&[b"DEL", b"z"])])
+        .flat_map(|text| {
+            [words(&[b"ZADD", b"z", text, b"m"]), words(&[b"ZSCORE", b"z", b"m"]), words(&[b"DEL", b"z"])]
+        })
         .collect();
     for (text, reply) in texts.iter().zip(peer.run(&commands).chunks(3)) {
         // A small sorted set keeps integral scores as integers, which have no -0.

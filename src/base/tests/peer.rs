@@ -1,12 +1,15 @@
 //! A redis-server of our own on a unix socket, driven by raw commands.
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running redis-server; killed when dropped.
 pub struct Peer {
     process: Child,
+    path: PathBuf,
     stream: BufReader<UnixStream>,
 }
 
@@ -29,7 +32,7 @@ impl Peer {
             }
             std::thread::sleep(Duration::from_millis(10));
         };
-        Self { process, stream: BufReader::new(stream) }
+        Self { process, path, stream: BufReader::new(stream) }
     }
 
     /// Sends all `commands` at once and returns one reply each; only simple, error, integer and bulk replies.
@@ -45,6 +48,17 @@ impl Peer {
         }
         self.stream.get_mut().write_all(&request).unwrap();
         commands.iter().map(|_| self.reply()).collect()
+    }
+
+    /// Sends `bytes` on a connection of their own and returns all that comes back until redis closes it.
+    pub fn exchange(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = UnixStream::connect(&self.path).unwrap();
+        let mut replies = Vec::new();
+        // Redis closes at an error, maybe before all is written or read.
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(Shutdown::Write);
+        let _ = stream.read_to_end(&mut replies);
+        replies
     }
 
     fn reply(&mut self) -> Vec<u8> {
@@ -66,5 +80,6 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -6,6 +6,7 @@
 use crate::base::number::parse_i64;
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
+use crate::config::EvictionPolicy;
 use crate::keyspace::{Key, ValueRef};
 
 /// Integers redis shares, and what it reports as their reference count.
@@ -30,7 +31,8 @@ pub fn encoding(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 /// `OBJECT REFCOUNT key`
 pub fn refcount(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let key = look(cx);
-    let sharing = cx.settings.maxmemory == 0 || !cx.settings.maxmemory_policy_tracks_access();
+    let tracked = cx.settings.maxmemory > 0 && cx.settings.maxmemory_policy.is_some_and(tracks_access);
+    let sharing = !tracked;
     let count = cx.lookup_read(&key).map(|entry| match entry.value() {
         ValueRef::Int(number) if sharing && SHARED_INTEGERS.contains(&number) => SHARED_REFCOUNT,
         _ => 1,
@@ -97,6 +99,12 @@ pub fn memory_usage(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         None => cx.out.null(),
     }
     Ok(())
+}
+
+/// Whether a policy needs each object's own recency.
+fn tracks_access(policy: EvictionPolicy) -> bool {
+    use EvictionPolicy::{AllKeysLfu, AllKeysLru, VolatileLfu, VolatileLru};
+    matches!(policy, AllKeysLru | AllKeysLfu | VolatileLru | VolatileLfu)
 }
 
 /// A key's share of its table, in bytes: pointer, tag and slack.
