@@ -53,7 +53,6 @@ pub struct ClientRow {
     labels: Labels,
     shadow: Shadow,
     closing: bool,
-    watching: bool,
     query_free: usize,
     argv_bytes: usize,
     multi_bytes: usize,
@@ -102,7 +101,6 @@ fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_by
         labels,
         shadow,
         closing: conn.closing || session.is_some_and(|session| session.closing),
-        watching: session.is_some_and(|session| !session.watched.is_empty()),
         query_free: session.map_or(0, |session| session.reader.heap_len().saturating_sub(session.reader.len())),
         argv_bytes: if asks { argv_bytes } else { 0 },
         multi_bytes: session.and_then(|session| session.multi.as_ref()).map_or(0, |multi| multi.bytes),
@@ -193,10 +191,5 @@ impl ClientRow {
         line.extend_from_slice(b" lib-ver=");
         line.extend_from_slice(&self.labels.lib_ver);
         line
-    }
-
-    /// Whether it watches keys.
-    pub fn is_watching(&self) -> bool {
-        self.watching
     }
 }

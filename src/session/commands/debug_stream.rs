@@ -13,8 +13,7 @@ use super::core::Core;
 use super::is;
 use crate::base::number::parse_u64;
 use crate::command::reply_error::ReplyError;
-use crate::effect::gather::gather;
-use crate::effect::log::{Batch, stream_offset};
+use crate::effect::{Batch, gather, stream_offset};
 use crate::resp::Args;
 use crate::shard::execute::seal;
 

@@ -9,7 +9,7 @@ use super::is;
 use crate::base::clock;
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
-use crate::effect::log::stream_offset;
+use crate::effect::stream_offset;
 use crate::observe::identity::REDIS_VERSION;
 use crate::observe::log::warning;
 use crate::resp::Args;
