@@ -1,15 +1,32 @@
 //! Arguments and config file -> server::run; the only place that prints a fatal error and exits.
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let mut config = shoal::config::Config::new();
-    for pair in words.chunks(2) {
-        let found = shoal::config::schema::find(pair[0].trim_start_matches("--").as_bytes());
-        if let Some(found) = found {
-            let _ = config.assign(found.index, &[pair[1].as_bytes().to_vec()]);
+//!
+//! Calls `config::cmdline` for everything about arguments. Invariant: exit 0 only after a clean run or an answer to
+//! `--help`/`--version`; whatever prevents the start is printed to standard error, exit 1.
+
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+
+use shoal::config::cmdline::{self, Action};
+
+fn main() -> ExitCode {
+    let arguments: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
+    let config = match cmdline::read(&arguments, &mut std::io::stdin()) {
+        Ok(Action::Serve(config)) => config,
+        Ok(Action::Print(text)) => {
+            println!("{text}");
+            return ExitCode::SUCCESS;
         }
-    }
-    if let Err(fatal) = shoal::server::run(config, String::new()) {
-        eprintln!("{}", fatal.0);
-        std::process::exit(1);
+        Err(refusal) => {
+            eprintln!("{refusal}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let path = config.path.as_ref().map_or_else(String::new, |path| path.display().to_string());
+    match shoal::server::run(*config, path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fatal) => {
+            eprintln!("{}", fatal.0);
+            ExitCode::FAILURE
+        }
     }
 }

@@ -85,7 +85,8 @@ pub fn parse_save_points(words: &[Vec<u8>]) -> Result<Vec<SavePoint>, String> {
 
 /// `seconds changes seconds changes ...`.
 pub fn show_save_points(points: &[SavePoint]) -> String {
-    let shown: Vec<String> = points.iter().map(|point| format!("{} {}", point.seconds, point.changes)).collect();
+    let shown: Vec<String> =
+        points.iter().map(|point| format!("{} {}", point.seconds, point.changes)).collect();
     shown.join(" ")
 }
 
@@ -103,7 +104,8 @@ pub fn parse_output_limits(words: &[Vec<u8>], before: [OutputLimit; 3]) -> Resul
             _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
         };
         let seconds = parse_loose(&four[3]).filter(|seconds| *seconds >= 0);
-        let (Some(hard), Some(soft), Some(seconds)) = (parse_memory(&four[1]), parse_memory(&four[2]), seconds)
+        let (Some(hard), Some(soft), Some(seconds)) =
+            (parse_memory(&four[1]), parse_memory(&four[2]), seconds)
         else {
             return Err("Error in hard, soft or soft_seconds setting in buffer limit configuration.".into());
         };

@@ -8,7 +8,10 @@
 //! `Arc<Config>` and the [`Settings`] made from it. Layer 1: uses only `base`. Contract: names, defaults, ranges and texts of
 //! Redis 7.0.15, and the directives that 7.2 added. Bounds: see the files.
 pub mod check;
+pub mod cmdline;
 pub mod compound;
+pub mod file;
+pub mod help;
 pub mod schema;
 pub mod settings;
 pub mod store;

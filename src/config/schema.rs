@@ -300,7 +300,8 @@ pub static FILE_DIRECTIVES: [FileDirective; 4] = [
 ];
 
 /// Directives of old versions that are read and forgotten, each with exactly one argument.
-pub static FORGOTTEN: [&str; 3] = ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
+pub static FORGOTTEN: [&str; 3] =
+    ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
 
 #[cfg(test)]
 mod tests {

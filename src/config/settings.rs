@@ -6,9 +6,9 @@
 
 use super::check::{self, Affinity};
 use super::compound::{OutputLimit, SavePoint};
+use super::schema;
 use super::store::Config;
 use super::value::{Value, show_choice};
-use super::schema;
 
 /// `maxmemory-policy` without noeviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ settings! {
     /// Seconds between keepalive probes; 0 is off.
     tcp_keepalive: u32 = number "tcp-keepalive",
     /// Seconds after which an idle client is closed; 0 is never.
-    timeout_s: u64 = number "timeout",
+    timeout_s: u32 = number "timeout",
     /// Path of the Unix socket; empty is none.
     unixsocket: String = text "unixsocket",
     /// Its mode; 0 leaves it.
@@ -333,6 +333,18 @@ impl Settings {
             2 => local,
             _ => false,
         }
+    }
+
+    /// Whether eviction goes by access (LRU, LFU): small integers are then not shared between keys.
+    pub fn maxmemory_policy_tracks_access(&self) -> bool {
+        use EvictionPolicy as Policy;
+        let by_access = |policy| {
+            matches!(
+                policy,
+                Policy::AllKeysLru | Policy::AllKeysLfu | Policy::VolatileLru | Policy::VolatileLfu
+            )
+        };
+        self.maxmemory_policy.is_some_and(by_access)
     }
 
     /// Bytes all client buffers may take, after percents of maxmemory; 0 is unlimited.

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::schema::{self, DENY_LOADING, DIRECTIVES, Effect, HIDDEN, IMMUTABLE, Kind, MULTI_ARG, NAMES, PROTECTED};
+use super::schema::{
+    self, DENY_LOADING, DIRECTIVES, Effect, HIDDEN, IMMUTABLE, Kind, MULTI_ARG, NAMES, PROTECTED,
+};
 use super::value::Value;
 use crate::base::glob::glob_match;
 
@@ -168,7 +170,10 @@ impl Config {
     /// Names that were set in file or command line but have no effect here, in the order of the table.
     pub fn accepted_without_effect(&self) -> Vec<&'static str> {
         let named = self.explicit.iter().map(|index| DIRECTIVES[*index]);
-        named.filter(|directive| directive.effect == Effect::Accepted).map(|directive| directive.name).collect()
+        named
+            .filter(|directive| directive.effect == Effect::Accepted)
+            .map(|directive| directive.name)
+            .collect()
     }
 
     /// CONFIG GET: names and values that match any of `patterns`, each once, in the order of the table for patterns.
@@ -207,7 +212,9 @@ impl Config {
             let directive = DIRECTIVES[name.index];
             let words: Vec<Vec<u8>> = match text {
                 [] if directive.has(MULTI_ARG) => Vec::new(),
-                _ if directive.has(MULTI_ARG) => text.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect(),
+                _ if directive.has(MULTI_ARG) => {
+                    text.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect()
+                }
                 _ => vec![text.to_vec()],
             };
             let value = Value::parse(directive, &words, Some(&self.values[name.index]));

@@ -95,7 +95,9 @@ fn check_range(unit: Unit, number: i128, min: i128, max: i128) -> Result<(), Str
         return Ok(());
     }
     Err(match unit {
-        Unit::MemoryOrPercent if number < 0 => format!("percentage argument must be less or equal to {}", -min),
+        Unit::MemoryOrPercent if number < 0 => {
+            format!("percentage argument must be less or equal to {}", -min)
+        }
         Unit::Octal => format!("argument must be between {min:o} and {max:o} inclusive"),
         _ => format!("argument must be between {min} and {max} inclusive"),
     })

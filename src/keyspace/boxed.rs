@@ -3,8 +3,8 @@
 //! Used by `entry` (which stores the kind in its header and the pointer inline) and `trash`. A new value type (list, set …)
 //! is one variant here, one `Kind`, one `ValueRef` arm. Invariant: `from_raw` gets exactly what `into_raw` gave.
 use super::entry::Kind;
+use crate::base::memory::good_size;
 use crate::types::hash::Hash;
-use crate::types::interim::good_size;
 use bytes::Bytes;
 
 /// An owned value outside the entry.

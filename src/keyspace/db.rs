@@ -5,13 +5,14 @@
 //! Invariant: under [`ExpiryRule::Delete`] no method returns or keeps a key whose time is over; every change of a key reaches `watch`.
 use super::boxed::Boxed;
 use super::dict::{Dict, Found, Totals};
-use super::entry::{Entry, OwnedEntry};
+use super::entry::Entry;
 use super::entry_mut::{EntryMut, NewValue};
 use super::key::Key;
+use super::owned_entry::OwnedEntry;
 use super::string_in::StrIn;
 use super::watch::WatchVersion;
 use super::{Common, DepartedWhy};
-use crate::types::interim::SLOT_COUNT;
+use crate::base::slot::SLOT_COUNT;
 
 /// What happens to a key whose time is over when it is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,9 @@ impl<'a> Db<'a> {
         let Db { dict, common, index, access } = self;
         // Not through find_live: a miss must be counted too.
         let live = match dict.find_mut(key) {
-            Some(found) if access.expiry == ExpiryRule::Ignore || !found.get().is_expired(access.now_ms) => Some(found),
+            Some(found) if access.expiry == ExpiryRule::Ignore || !found.get().is_expired(access.now_ms) => {
+                Some(found)
+            }
             Some(found) => {
                 if access.expiry == ExpiryRule::Delete {
                     common.depart(index, found.remove(), DepartedWhy::Expired);
@@ -319,7 +322,13 @@ impl<'a> Db<'a> {
 
     /// SCAN: visits keys from `cursor` (0 = start) until about `count` were seen or slot `end_slot` is reached; returns
     /// the next cursor: its slot is [`cursor_slot`]; the walk is over when that is `end_slot` or more.
-    pub fn scan(&mut self, cursor: u64, end_slot: usize, count: usize, mut visit: impl FnMut(Entry<'_>)) -> u64 {
+    pub fn scan(
+        &mut self,
+        cursor: u64,
+        end_slot: usize,
+        count: usize,
+        mut visit: impl FnMut(Entry<'_>),
+    ) -> u64 {
         let mut overdue = Vec::new();
         let next = self.walk(cursor, end_slot, count, |entry, now_ms| {
             if now_ms.is_some_and(|now_ms| entry.is_expired(now_ms)) {
@@ -334,7 +343,13 @@ impl<'a> Db<'a> {
         next
     }
 
-    fn walk(&self, cursor: u64, end: usize, count: usize, mut visit: impl FnMut(Entry<'_>, Option<u64>)) -> u64 {
+    fn walk(
+        &self,
+        cursor: u64,
+        end: usize,
+        count: usize,
+        mut visit: impl FnMut(Entry<'_>, Option<u64>),
+    ) -> u64 {
         let now_ms = (self.access.expiry != ExpiryRule::Ignore).then_some(self.access.now_ms);
         let end = end.min(SLOT_COUNT);
         let (mut slot, mut position) = (cursor_slot(cursor), cursor << 16);

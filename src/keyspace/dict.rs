@@ -1,24 +1,30 @@
 //! `Dict`: the keys of one database on one core: a slot directory with a `SegTable` per slot, and exact counts.
 //!
 //! Owned by `Keyspace`, worked through `db::Db`. The directory (16384 records of 16 bytes) is made with the first key. A record:
-//! `table 8 | count u32 | hint u32`; `hint` is a lower bound of the slot's earliest expiry in units of 1024 ms ([`NO_HINT`]:
+//! `table 8 | count u32 | hint u32`; `hint` is a lower bound of the slot's earliest expiry in units of 256 ms ([`NO_HINT`]:
 //! nothing expires), so that a sweep for due keys reads records, not tables. `groups` sums the counts of 128 slots each:
 //! uniform random picks and scans over empty stretches need no walk over 16384 records.
 //! Invariant: counts, `expires` and `bytes` are exact after every call; only `bytes` is approximate while an `EntryMut` lives.
-use crate::types::encoding::seg_table::{DrainStep, Occupied, SegTable};
-use crate::types::interim::{Prng, SLOT_COUNT};
+use crate::base::prng::Prng;
+use crate::base::slot::SLOT_COUNT;
+use crate::types::encoding::seg_table::{Occupied, SegTable};
+use crate::types::encoding::seg_walk::DrainStep;
 
-use super::entry::{Entry, OwnedEntry, ValueMut};
+use super::entry::{Entry, ValueMut};
 use super::key::Key;
+use super::owned_entry::OwnedEntry;
 
 /// Hint of a slot without expiring keys.
 pub const NO_HINT: u32 = u32::MAX;
 /// Slots per group.
 const GROUP: usize = 128;
 
-/// The hint of a time in ms (rounded down to 1024 ms).
+/// 2020-01-01: hints count from here, so that 32 bits of 256 ms last until 2054 (later times are merely looked at too often).
+const HINT_EPOCH_MS: u64 = 1_577_836_800_000;
+
+/// The hint of a time in ms (rounded down to 256 ms).
 pub fn hint_of(ms: u64) -> u32 {
-    u32::try_from(ms >> 10).unwrap_or(NO_HINT - 1).min(NO_HINT - 1)
+    u32::try_from(ms.saturating_sub(HINT_EPOCH_MS) >> 8).unwrap_or(NO_HINT - 1).min(NO_HINT - 1)
 }
 
 /// One slot.
@@ -162,6 +168,22 @@ impl Dict {
         self.slots.get(usize::from(key.slot))?.table.find(key.hash, |entry| entry.key() == key.bytes)
     }
 
+    /// First step of a lookup that will come soon: fetches the slot's tags into the cache.
+    #[inline]
+    pub fn prefetch(&self, key: &Key<'_>) {
+        if let Some(rec) = self.slots.get(usize::from(key.slot)) {
+            rec.table.prefetch(key.hash);
+        }
+    }
+
+    /// Second step, after the first had time to work: fetches the entry.
+    #[inline]
+    pub fn prefetch_entry(&self, key: &Key<'_>) {
+        if let Some(rec) = self.slots.get(usize::from(key.slot)) {
+            rec.table.prefetch_item(key.hash);
+        }
+    }
+
     /// Finds a key for changing.
     #[inline]
     pub fn find_mut(&mut self, key: &Key<'_>) -> Option<Found<'_>> {
@@ -215,7 +237,13 @@ impl Dict {
     }
 
     /// Walks a slot from `position` on: about `want` entries, then the next position (None: slot done).
-    pub fn scan_slot<'a>(&'a self, slot: usize, position: u64, want: usize, visit: impl FnMut(Entry<'a>)) -> Option<u64> {
+    pub fn scan_slot<'a>(
+        &'a self,
+        slot: usize,
+        position: u64,
+        want: usize,
+        visit: impl FnMut(Entry<'a>),
+    ) -> Option<u64> {
         self.slots.get(slot)?.table.scan(position, want, visit)
     }
 
@@ -254,21 +282,28 @@ impl Dict {
         self.slot_of_rank(prng.below(self.len()))?.table.random(prng)
     }
 
-    /// Up to `count` random entries of one randomly chosen segment (for eviction's sampling).
-    pub fn sample(&self, prng: &mut Prng, count: usize, volatile_only: bool, visit: impl FnMut(Entry<'_>)) {
-        if self.is_empty() || (volatile_only && self.totals.expires == 0) {
-            return;
-        }
-        if !volatile_only {
-            if let Some(rec) = self.slot_of_rank(prng.below(self.len())) {
-                rec.table.sample(prng, count, false, visit);
+    /// Up to `count` random entries (for eviction and averages): a few of each of some random segments, so that a sample
+    /// costs less than one cache miss per key and is still mixed. Finds nothing if only stale hints promise volatile keys.
+    pub fn sample(
+        &self,
+        prng: &mut Prng,
+        count: usize,
+        volatile_only: bool,
+        mut visit: impl FnMut(Entry<'_>),
+    ) {
+        let mut left = count;
+        for _ in 0..count {
+            if left == 0 || self.is_empty() || (volatile_only && self.totals.expires == 0) {
+                return;
             }
-            return;
-        }
-        let first = prng.below(self.slots.len() as u64) as usize;
-        let mut order = (first..self.slots.len()).chain(0..first);
-        if let Some(slot) = order.find(|&slot| self.slots[slot].hint != NO_HINT) {
-            self.slots[slot].table.sample(prng, count, true, visit);
+            let rec = if volatile_only {
+                let first = prng.below(self.slots.len() as u64) as usize;
+                let mut order = (first..self.slots.len()).chain(0..first);
+                order.find(|&slot| self.slots[slot].hint != NO_HINT).map(|slot| &self.slots[slot])
+            } else {
+                self.slot_of_rank(prng.below(self.len()))
+            };
+            left -= rec.map_or(0, |rec| rec.table.sample(prng, left, volatile_only, &mut visit));
         }
     }
 
@@ -286,7 +321,13 @@ impl Dict {
     }
 
     /// Takes the entries of one segment out whose time is over.
-    pub fn drain_due(&mut self, slot: usize, position: u64, now_ms: u64, mut gone: impl FnMut(OwnedEntry)) -> DrainStep {
+    pub fn drain_due(
+        &mut self,
+        slot: usize,
+        position: u64,
+        now_ms: u64,
+        mut gone: impl FnMut(OwnedEntry),
+    ) -> DrainStep {
         let totals = &mut self.totals;
         let rec = &mut self.slots[slot];
         let (mut keys, mut bytes) = (0, 0);

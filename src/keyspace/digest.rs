@@ -24,7 +24,7 @@ fn xor(digest: &mut Digest, data: &[u8]) {
 
 fn mix(digest: &mut Digest, data: &[u8]) {
     xor(digest, data);
-    *digest = Sha1::digest(&*digest).into();
+    *digest = Sha1::digest(*digest).into();
 }
 
 fn mix_element(digest: &mut Digest, element: Element<'_>) {

@@ -10,23 +10,7 @@ use super::{DepartedWhy, Freshness, Key, Keyspace};
 const POOL: usize = 16;
 
 /// maxmemory-policy, without noeviction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// Least recently used of all keys.
-    AllKeysLru,
-    /// Least frequently used of all keys.
-    AllKeysLfu,
-    /// Any key.
-    AllKeysRandom,
-    /// Least recently used of keys with an expiry.
-    VolatileLru,
-    /// Least frequently used of keys with an expiry.
-    VolatileLfu,
-    /// Any key with an expiry.
-    VolatileRandom,
-    /// The key that expires first.
-    VolatileTtl,
-}
+pub use crate::config::EvictionPolicy as Policy;
 
 impl Policy {
     fn volatile_only(self) -> bool {
@@ -113,7 +97,9 @@ impl Keyspace {
             }
         }
         // Stale hints only (keys were persisted): one exact walk.
-        dict.iter().find(|entry| !volatile_only || entry.expire_at().is_some()).map(|entry| entry.key().into())
+        dict.iter()
+            .find(|entry| !volatile_only || entry.expire_at().is_some())
+            .map(|entry| entry.key().into())
     }
 
     fn pick_best(&mut self, policy: Policy, samples: usize, now_ms: u64) -> Option<(usize, Box<[u8]>)> {

@@ -27,7 +27,7 @@ pub struct Progress {
     pub expired: u64,
     /// Segments opened.
     pub segments: usize,
-    /// All databases were passed once: nothing due is left (as of the time given).
+    /// A round over all databases ended: what was due when the round began is gone.
     pub is_done: bool,
 }
 
@@ -35,14 +35,15 @@ impl Keyspace {
     /// Removes due keys, opening at most `budget` segments; goes on where the last step stopped.
     pub fn expire_step(&mut self, now_ms: u64, budget: usize) -> Progress {
         let mut progress = Progress { expired: 0, segments: 0, is_done: false };
-        let mut passed = 0;
         while progress.segments < budget {
             if self.sweep.db >= self.dicts.len() {
                 self.sweep = Sweep::default();
+                progress.is_done = true;
+                break;
             }
             let db = self.sweep.db;
             let volatile = self.dicts[db].totals.expires != 0;
-            // Hints are rounded down, so "due" by hint may be up to 1 s early: the segment's own bound decides.
+            // Hints are rounded down, so "due" by hint may be up to 256 ms early: the segment's own bound decides.
             match self.dicts[db].next_due_slot(self.sweep.slot, hint_of(now_ms)).filter(|_| volatile) {
                 Some(slot) => {
                     if slot != self.sweep.slot {
@@ -53,11 +54,6 @@ impl Keyspace {
                 None => {
                     self.sample_ttl(db, now_ms);
                     self.sweep = Sweep { db: db + 1, ..Sweep::default() };
-                    passed += 1;
-                    if passed > self.dicts.len() {
-                        progress.is_done = true;
-                        break;
-                    }
                 }
             }
         }
@@ -90,7 +86,7 @@ impl Keyspace {
             }
             let exact = if low == u64::MAX { NO_HINT } else { hint_of(low) };
             // A slot swept in several steps may have got earlier keys behind the sweep: look again in a second.
-            let hint = if sweep.is_split { exact.min(hint_of(now_ms) + 1) } else { exact };
+            let hint = if sweep.is_split { exact.min(hint_of(now_ms) + 4) } else { exact };
             dicts[db].set_hint(slot, hint);
             *sweep = Sweep { db, slot: slot + 1, ..Sweep::default() };
             return;
@@ -111,8 +107,8 @@ impl Keyspace {
             None => {}
         };
         dict.sample(&mut self.common.prng, 20, true, look);
-        if live > 0 {
-            let (old, new) = (dict.totals.avg_ttl_ms, sum / live);
+        if let Some(new) = sum.checked_div(live) {
+            let old = dict.totals.avg_ttl_ms;
             // Redis' weights: a fiftieth of each new sample; the first one counts whole.
             self.dicts[db].totals.avg_ttl_ms = if old == 0 { new } else { old / 50 * 49 + new / 50 };
         }

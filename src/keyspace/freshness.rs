@@ -2,7 +2,7 @@
 //!
 //! Used by `db` on every access and by `evict`, OBJECT IDLETIME and OBJECT FREQ. LRU: seconds mod 2^24. LFU: minutes mod
 //! 2^16 in the upper 16 bits, a logarithmic counter in the lower 8. Switching the policy leaves the bits as they are, as redis does.
-use crate::types::interim::Prng;
+use crate::base::prng::Prng;
 
 /// Counter of a new key.
 const LFU_INIT: u32 = 5;
@@ -26,11 +26,11 @@ impl Default for Freshness {
 }
 
 fn lru_clock(now_ms: u64) -> u32 {
-    (now_ms / 1000 & LRU_MASK) as u32
+    ((now_ms / 1000) & LRU_MASK) as u32
 }
 
 fn minutes(now_ms: u64) -> u32 {
-    (now_ms / 60_000 & 0xffff) as u32
+    ((now_ms / 60_000) & 0xffff) as u32
 }
 
 /// The text of `bits` for an LFU word.

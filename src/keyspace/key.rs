@@ -1,7 +1,8 @@
 //! `Key`: a key's bytes with its slot and hash, computed once per command and carried along.
 //!
 //! Made by the executor (`Cx::key`), read by everything in `keyspace`. Copy; borrows the bytes.
-use crate::types::interim::{key_hash, key_slot};
+use crate::base::siphash::key_hash;
+use crate::base::slot::key_slot;
 
 /// A key as commands pass it.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,10 @@
 //! L2 keyspace: one core's share of all databases. Imports `base` and `types`.
 //!
 //! ```text
-//! Keyspace::new(databases) .db(index, Access) -> Db<'_>     Access::at(now_ms) [.quiet()] {now_ms, touch, count_stats, expiry}
+//! Keyspace::new(databases, seed) .db(index, Access) -> Db<'_>     Access::at(now_ms) [.quiet()] {now_ms, touch, count_stats, expiry}
 //!   .len(i) .totals(i) -> Totals{keys,expires,bytes,avg_ttl_ms}  .flush_db(i)  .flush_all()  .swap_db(a, b, now_ms)
 //!   .stats: Stats  .freshness: Freshness  .observed: bool  .departed: Vec<Departed>  .trash: Trash   (fields of .common)
-//!   .expire_step(now_ms, budget) -> Progress   .evict_one(policy, samples, now_ms, from) -> Option<freed>   .free_step(budget) -> bool
+//!   .expire_step(now_ms, budget) -> Progress   .evict_one(policy, samples, now_ms) -> Option<freed>   .free_step(budget) -> bool
 //! Db: read(self,&key)->Option<Entry>  peek(self,..)  write(self,..)->Option<EntryMut>  exists(self,..)
 //!   set_string(&mut self,&key,StrIn,Expire)->created  set_value(..,NewValue,Expire)  create(self,&key,NewValue)->EntryMut
 //!   remove(..)->bool  take(..)->Option<OwnedEntry>  put(&key,OwnedEntry)  set_expire(..,Option<ms>)->bool  expire_at(self,..)
@@ -13,7 +13,9 @@
 //!   hash() expire_at() encoding() lru() heap_bytes()
 //! EntryMut: get() hash_mut() bytes_mut() append() resize() set_string() set_expire() remove(self); accounts on drop
 //! ```
-//! Layers inside: `entry`/`boxed` (layout) < `dict` (slot tables, counts) < `db` (expiry, statistics, watch) < `expire`, `evict`, `digest`.
+//! DEBUG DIGEST: `database_digest` per core, `combine_digests`, `value_digest`. MEMORY USAGE: `Entry::heap_bytes` + 10 (its place in the table).
+//! Key::new(bytes); pipelines: dict(i).prefetch(&key) for all, then dict(i).prefetch_entry(&key) for all, then execute (395 -> 140 ns a GET).
+//! Layers inside: `entry`/`owned_entry`/`boxed` (layout) < `dict` (slot tables, counts) < `db` (expiry, statistics, watch) < `expire`, `evict`, `digest`.
 //! Invariant: a `Keyspace` is plain single-threaded data (`Send`, not `Sync`); nothing here blocks, does I/O or reads a clock.
 //! Bounds: any call on one key costs one segment (140 entries) plus the value's own work; what may be large is freed by `free_step`.
 mod boxed;
@@ -27,6 +29,7 @@ mod evict;
 mod expire;
 mod freshness;
 mod key;
+mod owned_entry;
 mod string_in;
 mod trash;
 mod watch;
@@ -38,17 +41,18 @@ pub use boxed::Boxed;
 pub use db::{Access, Db, Expire, ExpiryRule, cursor_slot};
 pub use dict::{Dict, Totals};
 pub use digest::{Digest, combine_digests, database_digest, value_digest};
-pub use entry::{Entry, INLINE_MAX, OwnedEntry, ValueRef, ValueType};
+pub use entry::{Entry, INLINE_MAX, ValueRef, ValueType};
 pub use entry_mut::{EntryMut, NewValue};
 pub use evict::Policy;
 pub use expire::Progress;
 pub use freshness::Freshness;
 pub use key::Key;
+pub use owned_entry::OwnedEntry;
 pub use string_in::StrIn;
 pub use trash::Trash;
 pub use watch::{WatchTable, WatchVersion};
 
-use crate::types::interim::Prng;
+use crate::base::prng::Prng;
 
 /// Why a key left without a command saying so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +148,7 @@ impl Common {
     }
 }
 
-/// One core's share of all databases.
+/// One core's share of all databases; moves between threads with its shard.
 pub struct Keyspace {
     dicts: Vec<Dict>,
     /// Statistics, watch table, trash: public to the executor.
@@ -152,6 +156,11 @@ pub struct Keyspace {
     sweep: expire::Sweep,
     pool: evict::Pool,
 }
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Keyspace>();
+};
 
 impl Keyspace {
     /// An empty keyspace of `databases` databases.
@@ -237,7 +246,8 @@ impl Keyspace {
             for (own, other) in [(a, b), (b, a)] {
                 for name in self.common.watch.keys_of(own) {
                     let key = Key::new(&name);
-                    let overdue = |index: usize| self.dicts[index].find(&key).map(|entry| entry.is_expired(now_ms));
+                    let overdue =
+                        |index: usize| self.dicts[index].find(&key).map(|entry| entry.is_expired(now_ms));
                     match (overdue(own), overdue(other)) {
                         (None, None) => {}
                         (Some(true) | None, Some(true) | None) => self.common.watch.expired(own, &name),

@@ -106,6 +106,11 @@ impl<'a> Args<'a> {
         self.spans.iter().map(move |&span| args.resolve(span))
     }
 
+    /// Whether a word was received into a buffer of its own.
+    pub fn has_big(&self) -> bool {
+        self.spans.iter().any(|span| span.len == BIG)
+    }
+
     /// Bytes of all words together.
     pub fn total_len(&self) -> usize {
         self.iter().map(<[u8]>::len).sum()

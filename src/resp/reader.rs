@@ -78,6 +78,11 @@ impl Reader {
         Input { reader: self, chunk, at: 0, taken: 0, max_bulk: i64::try_from(max_bulk).unwrap_or(i64::MAX) }
     }
 
+    /// Adds whole commands to what is held, to be read by the next [`Reader::open`].
+    pub fn hold(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
     /// Bytes held that are not executed yet (the query buffer of CLIENT LIST and of the limit).
     pub fn len(&self) -> usize {
         self.held.len() - self.start
@@ -238,6 +243,27 @@ impl Input<'_> {
         let held = &self.reader.held;
         let buf = if held.is_empty() { &self.chunk[self.at..] } else { &held[self.reader.start..] };
         self.reader.parser.args(buf)
+    }
+
+    /// The bytes of the command found by [`Input::next`] as they were received; `None` if a word of it was received into
+    /// a buffer of its own.
+    pub fn raw(&self) -> Option<&[u8]> {
+        let len = self.reader.parser.finished()?;
+        let held = &self.reader.held;
+        let buf = if held.is_empty() { &self.chunk[self.at..] } else { &held[self.reader.start..] };
+        if self.args().has_big() { None } else { buf.get(..len) }
+    }
+
+    /// The part of the chunk that no command was read from yet; empty while a cut command is being completed.
+    pub fn ahead(&self) -> &[u8] {
+        if self.reader.held.is_empty() && self.reader.big.is_none() { &self.chunk[self.at..] } else { &[] }
+    }
+
+    /// Whether bytes lie behind the command found by [`Input::next`].
+    pub fn has_more(&self) -> bool {
+        let len = self.reader.parser.finished().unwrap_or(0);
+        let held = self.reader.held.len() - self.reader.start;
+        self.chunk.len() - self.at + held > len
     }
 
     /// The command was executed: the next one is wanted.

@@ -91,6 +91,13 @@ pub fn raise_limit(resource: libc::__rlimit_resource_t, wanted: u64) -> u64 {
     }
 }
 
+/// Turns transparent huge pages off for this process: a page fault would clear 2 MiB at once, a stall of milliseconds, and small
+/// segments would hold whole huge pages resident.
+pub fn disable_huge_pages() {
+    // SAFETY: this prctl takes plain integers; an old kernel that refuses it leaves things as they are.
+    unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+}
+
 /// Resident set size in bytes.
 pub fn resident_bytes() -> usize {
     let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();

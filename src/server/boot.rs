@@ -40,6 +40,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     let settings = Settings::from(&config);
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
+    process::disable_huge_pages();
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();

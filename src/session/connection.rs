@@ -56,6 +56,8 @@ pub struct Connection {
     pub id: u64,
     /// The session, unless it travels.
     pub session: Option<Box<Session>>,
+    /// The session while its lanes are under way (`session::split`).
+    pub gathering: Option<Box<Session>>,
     /// Bytes received while the session was away.
     pub inbound: Vec<u8>,
     /// What is being sent.
@@ -150,6 +152,7 @@ impl Core {
                 generation: id as u32 & 0xff_ffff,
                 id,
                 session: Some(session),
+                gathering: None,
                 inbound: Vec::new(),
                 sending: Out::new(),
                 sent: (0, 0),
@@ -245,6 +248,9 @@ impl Core {
     pub fn park(&mut self, mut session: Box<Session>) {
         let index = session.conn;
         session.homeward = false;
+        if session.lane.is_some() {
+            return super::split::lane_home(self, session);
+        }
         let Some(conn) = self.connections.get_mut(index) else {
             multi::unwatch_all(self, &mut session);
             return;
@@ -314,6 +320,7 @@ impl Core {
         }
         let Some(segment) = conn.sending.segment(conn.sent.0) else {
             conn.sending.clear();
+            conn.sending.release();
             if conn.closing && conn.session.is_some() {
                 self.kill(index);
             }
@@ -344,6 +351,9 @@ impl Core {
         if conn.sending.segment(conn.sent.0).is_none() {
             conn.sending.clear();
             conn.soft_limit_since_ms = 0;
+            if conn.session.as_ref().is_some_and(|session| session.out.is_empty()) {
+                conn.sending.release();
+            }
         }
         if conn.dead {
             return self.reap_connection(index);

@@ -227,6 +227,14 @@ impl Core {
         self.flush_mesh();
     }
 
+    /// Publishes effects and lets messages leave before the turn ends.
+    pub fn publish_and_flush(&mut self) {
+        if let Some(shard) = self.shard.as_deref_mut() {
+            execute::seal(shard);
+        }
+        self.flush_mesh();
+    }
+
     /// Hands queued messages to their cores and rings those that sleep.
     pub fn flush_mesh(&mut self) {
         let ring = &mut self.ring;

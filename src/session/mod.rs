@@ -15,18 +15,20 @@ pub mod account;
 pub mod admit;
 pub mod connection;
 pub mod core;
+pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;
 pub mod route;
 pub mod run;
+pub mod split;
 pub mod visit;
 
 use std::sync::Arc;
 
 use crate::command::reply_error::ReplyError;
 use crate::command::row::{Handler, Row};
-use crate::resp::{Args, Out, Reader};
+use crate::resp::{Args, Mark, Out, Reader};
 use crate::shard::lending::Lent;
 use core::Core;
 use multi::{Exec, Multi, Watched};
@@ -130,6 +132,12 @@ pub struct Session {
     pub exec: Option<Box<Exec>>,
     /// Shards in hand, or being collected.
     pub lent: Option<Box<Lent>>,
+    /// Lanes of a relaxed pipeline.
+    pub split: Option<Box<split::Split>>,
+    /// Set on a lane.
+    pub lane: Option<Box<split::Lane>>,
+    /// Where the reply of the command at hand begins.
+    pub reply_mark: Mark,
     /// What runs in place of the control command at the read position, with every shard in hand.
     pub handler: Option<Handler>,
     /// A visit under way.
@@ -157,6 +165,9 @@ impl Session {
             watched: Vec::new(),
             exec: None,
             lent: None,
+            split: None,
+            lane: None,
+            reply_mark: Out::new().mark(),
             handler: None,
             visit: None,
             admitted: false,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route};
+use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
@@ -20,6 +20,9 @@ use crate::keyspace::{Access, Key};
 use crate::resp::{Args, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Lent};
+
+/// Less input than this is a command or two: not worth a look ahead.
+const LOOKAHEAD_BYTES: usize = 256;
 
 /// How a step of a session ended.
 enum Next {
@@ -33,6 +36,8 @@ enum Next {
     Wait,
     /// It is postponed by CLIENT PAUSE.
     Pause,
+    /// Its lanes go first (`session::split`).
+    Gather,
 }
 
 /// Runs a session as far as it goes on this core; `chunk` is what was just received for it.
@@ -40,6 +45,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
+    let mut warm = 0;
     let next = loop {
         if session.visit.is_some() || session.exec.is_some() || session.closing {
             if session.closing && session.visit.is_none() && session.exec.is_none() {
@@ -50,17 +56,40 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 other => break other,
             }
         }
+        if warm == 0 {
+            warm = match core.shard.as_deref() {
+                Some(shard) if input.ahead().len() > LOOKAHEAD_BYTES => {
+                    lookahead::warm(&shard.space, session.client.db, input.ahead()).max(1)
+                }
+                _ => lookahead::DEPTH,
+            };
+        }
+        warm -= 1;
         match input.next(session.client.authenticated) {
             Parsed::Command => {
+                if let Some(target) = split::target(core, &session, &input)
+                    && let Some(raw) = input.raw()
+                {
+                    split::push(core, &mut session, target, raw);
+                    input.advance();
+                    continue;
+                }
+                if has_lanes(&session) {
+                    break Next::Gather;
+                }
                 let next = dispatch(core, &mut session, &input.args());
                 match next {
                     Next::Done | Next::Again => {
+                        if let Some(lane) = session.lane.as_mut() {
+                            lane.ends.push(session.out.len());
+                        }
                         session.admitted = false;
                         input.advance();
                     }
                     other => break other,
                 }
             }
+            Parsed::Incomplete | Parsed::Error(_) if has_lanes(&session) => break Next::Gather,
             Parsed::Incomplete => break Next::Done,
             Parsed::Error(error) => {
                 protocol_error(core, &mut session, error);
@@ -79,12 +108,17 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     dispose(core, session, next);
 }
 
+fn has_lanes(session: &Session) -> bool {
+    session.split.as_ref().is_some_and(|split| split.is_pending())
+}
+
 /// Sends a session where it must go.
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
     match next {
         Next::Travel(to) => core.mesh.send(to, Message::Session(session)),
         Next::Wait => core.waiting.push_back(session),
         Next::Pause => core.paused.sessions.push_back(session),
+        Next::Gather => split::start(core, session),
         Next::Done | Next::Again if session.home == core.id() => core.park(session),
         Next::Done | Next::Again => {
             session.homeward = true;
@@ -115,6 +149,9 @@ fn resume(core: &mut Core, session: &mut Session) -> Next {
 
 /// One command: admission (once), then its shard or the session itself.
 fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
+    if !session.admitted {
+        session.reply_mark = session.out.mark();
+    }
     let command = if session.admitted {
         match core.shared.table.find(args) {
             Ok(command) => command,
@@ -375,9 +412,9 @@ fn end_reply_mode(session: &mut Session) {
             session.client.reply = ReplyMode::Skip;
             return;
         }
-        ReplyMode::Off => session.out.drop_unsent(),
+        ReplyMode::Off => session.out.rewind(session.reply_mark),
         ReplyMode::Skip => {
-            session.out.drop_unsent();
+            session.out.rewind(session.reply_mark);
             session.client.reply = ReplyMode::On;
         }
     }

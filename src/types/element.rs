@@ -1,7 +1,7 @@
 //! A view of a stored string that may be kept as an integer: what listpack entries and hash fields read as.
 //!
 //! Made by `listpack` and `hash`, read by command handlers, digests and savers. No allocation unless asked.
-use crate::types::interim::{parse_i64, write_i64};
+use crate::base::number::{decimal_len, parse_i64, write_i64};
 use std::borrow::Cow;
 
 /// Bytes, or the integer whose canonical decimal text they are.
@@ -38,7 +38,7 @@ impl<'a> Element<'a> {
     pub fn text_len(self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Int(number) => decimal_len(number),
+            Self::Int(number) => decimal_len(number.unsigned_abs()) + usize::from(number < 0),
         }
     }
 
@@ -59,12 +59,6 @@ impl<'a> Element<'a> {
     }
 }
 
-/// Length of a number's decimal text.
-pub fn decimal_len(number: i64) -> usize {
-    let digits = number.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
-    digits + usize::from(number < 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,7 +66,7 @@ mod tests {
     #[test]
     fn integers_have_the_length_of_their_text() {
         for number in [0, 1, -1, 9, 10, -10, 99, 100, i64::MAX, i64::MIN] {
-            assert_eq!(decimal_len(number), number.to_string().len(), "{number}");
+            assert_eq!(Element::Int(number).text_len(), number.to_string().len(), "{number}");
             assert!(Element::Int(number).is_text(number.to_string().as_bytes()));
         }
     }

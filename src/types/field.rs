@@ -3,8 +3,9 @@
 //! Used only by `hash`. Layout: `field_len u32 | value_len u32 | field | value`; the block is of one allocator size class.
 //! Invariant: a [`Field`] owns a live block of `good_size(8 + field_len + value_len)` bytes, all of them written. A
 //! per-field expiry (later) goes between the lengths and the field under the table's mark bit.
+use crate::base::memory::good_size;
+use crate::base::siphash::key_hash;
 use crate::types::encoding::segment::Item;
-use crate::types::interim::{good_size, key_hash};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 

@@ -4,11 +4,14 @@
 //! Invariant: `bytes` of a table counts segments, directory and fields exactly; a listpack holds field, value, field, value ….
 //! Bounds: every call costs one segment or one small listpack; a big hash is freed by [`Hash::free_step`] segment by segment.
 //! `changed` is set by every method that really changed something; the keyspace reads and clears it to touch WATCHers.
+use crate::base::memory::good_size;
+use crate::base::prng::Prng;
+use crate::base::siphash::key_hash;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{self, ListPack, SAFE_BYTES};
-use crate::types::encoding::seg_table::{self, SegTable};
+use crate::types::encoding::seg_table::SegTable;
+use crate::types::encoding::seg_walk;
 use crate::types::field::Field;
-use crate::types::interim::{Prng, good_size, key_hash};
 
 /// hash-max-listpack-entries and hash-max-listpack-value.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +72,9 @@ impl Table {
     }
 
     fn remove(&mut self, field: &[u8]) -> bool {
-        let Some(found) = self.fields.find_mut(key_hash(field), |own| own.field == field) else { return false };
+        let Some(found) = self.fields.find_mut(key_hash(field), |own| own.field == field) else {
+            return false;
+        };
         let own = found.remove(&mut self.bytes);
         self.bytes -= own.heap_bytes();
         self.len -= 1;
@@ -85,7 +90,8 @@ impl Hash {
 
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
     pub fn from_pack(pack: ListPack) -> Option<Self> {
-        let fields: Vec<Vec<u8>> = pack.iter().step_by(2).map(|field| field.to_bytes().into_owned()).collect();
+        let fields: Vec<Vec<u8>> =
+            pack.iter().step_by(2).map(|field| field.to_bytes().into_owned()).collect();
         let distinct: std::collections::HashSet<&[u8]> = fields.iter().map(Vec::as_slice).collect();
         let ok = pack.len() == fields.len() * 2 && distinct.len() == fields.len();
         ok.then_some(Self { repr: Repr::Pack(pack), changed: false })
@@ -252,7 +258,12 @@ impl Hash {
     }
 
     /// HSCAN: visits from `cursor` (0 = start) about `count` pairs, returns the next cursor (0 = done).
-    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'a>, Element<'a>)) -> u64 {
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(Element<'a>, Element<'a>),
+    ) -> u64 {
         let table = match &self.repr {
             Repr::Pack(_) => {
                 self.iter().for_each(|(field, value)| visit(field, value));
@@ -307,7 +318,8 @@ impl Hash {
     /// Recounts a table's bytes (tests): must equal what is tracked.
     pub fn bytes_are_right(&self) -> bool {
         let Repr::Table(table) = &self.repr else { return true };
-        let fields: usize = table.fields.iter().map(|own| good_size(8 + own.field.len() + own.value.len())).sum();
+        let fields: usize =
+            table.fields.iter().map(|own| good_size(8 + own.field.len() + own.value.len())).sum();
         fields + table.fields.count_bytes() == table.bytes && table.fields.iter().count() == table.len
     }
 }
@@ -317,7 +329,7 @@ pub enum Iter<'a> {
     /// Over a listpack.
     Pack(listpack::Iter<'a>),
     /// Over a table.
-    Table(seg_table::Iter<'a, Field>),
+    Table(seg_walk::Iter<'a, Field>),
 }
 
 impl<'a> Iterator for Iter<'a> {

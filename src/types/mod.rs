@@ -7,4 +7,3 @@ pub mod element;
 pub mod encoding;
 pub mod field;
 pub mod hash;
-pub mod interim;

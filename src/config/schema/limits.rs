@@ -6,8 +6,14 @@ pub(super) static ROWS: &[Directive] = &[
         .alias("hash-max-ziplist-entries"),
     bytes("hash-max-listpack-value", 0, I64, "64", "longest field or value of a compact hash")
         .alias("hash-max-ziplist-value"),
-    number("list-max-listpack-size", i32::MIN as i128, I32, "-2", "size of a list node: entries, or -1..-5 for 4..64 kB")
-        .alias("list-max-ziplist-size"),
+    number(
+        "list-max-listpack-size",
+        i32::MIN as i128,
+        I32,
+        "-2",
+        "size of a list node: entries, or -1..-5 for 4..64 kB",
+    )
+    .alias("list-max-ziplist-size"),
     number("list-compress-depth", 0, I32, "0", "list nodes at each end left uncompressed").accepted(),
     number("set-max-intset-entries", 0, I64, "512", "members up to which a set of integers is compact"),
     number("set-max-listpack-entries", 0, I64, "128", "members up to which a set is compact"),
@@ -28,8 +34,16 @@ pub(super) static ROWS: &[Directive] = &[
     Directive::new("notify-keyspace-events", Kind::NotifyEvents, "", "classes of keyspace notifications"),
     number("busy-reply-threshold", 0, I64, "5000", "milliseconds after which a script answers BUSY")
         .alias("lua-time-limit"),
-    yes_no("lua-enable-deprecated-api", false, "deprecated functions of scripts").flags(HIDDEN | IMMUTABLE).accepted(),
-    number("slowlog-log-slower-than", -1, I64, "10000", "microseconds above which a command is logged; -1 is off"),
+    yes_no("lua-enable-deprecated-api", false, "deprecated functions of scripts")
+        .flags(HIDDEN | IMMUTABLE)
+        .accepted(),
+    number(
+        "slowlog-log-slower-than",
+        -1,
+        I64,
+        "10000",
+        "microseconds above which a command is logged; -1 is off",
+    ),
     number("slowlog-max-len", 0, I64, "128", "entries of SLOWLOG"),
     number("latency-monitor-threshold", 0, I64, "0", "milliseconds above which LATENCY records; 0 is off"),
     yes_no("latency-tracking", true, "per-command latency distributions"),

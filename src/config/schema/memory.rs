@@ -26,7 +26,8 @@ pub(super) static ROWS: &[Directive] = &[
     yes_no("lazyfree-lazy-user-del", false, "DEL frees as UNLINK does"),
     yes_no("lazyfree-lazy-user-flush", false, "FLUSHALL and FLUSHDB free in the background by default"),
     yes_no("activedefrag", false, "defragment memory while running").accepted(),
-    bytes("active-defrag-ignore-bytes", 1, I64, "100mb", "waste below which nothing is defragmented").accepted(),
+    bytes("active-defrag-ignore-bytes", 1, I64, "100mb", "waste below which nothing is defragmented")
+        .accepted(),
     number("active-defrag-threshold-lower", 0, 1000, "10", "percent of waste that starts it").accepted(),
     number("active-defrag-threshold-upper", 0, 1000, "100", "percent of waste of full effort").accepted(),
     number("active-defrag-cycle-min", 1, 99, "1", "least percent of CPU").accepted(),

@@ -2,8 +2,13 @@
 use super::*;
 
 pub(super) static ROWS: &[Directive] = &[
-    Directive::new("bind", Kind::Addresses, "* -::*", "addresses to listen on; a leading '-' makes one optional")
-        .flags(MULTI_ARG),
+    Directive::new(
+        "bind",
+        Kind::Addresses,
+        "* -::*",
+        "addresses to listen on; a leading '-' makes one optional",
+    )
+    .flags(MULTI_ARG),
     number("port", 0, 65535, "6379", "TCP port; 0 listens on none"),
     number("tcp-backlog", 0, I32, "511", "length of the listen queue").flags(IMMUTABLE),
     number("tcp-keepalive", 0, I32, "300", "seconds between TCP keepalive probes; 0 is off"),
@@ -17,11 +22,19 @@ pub(super) static ROWS: &[Directive] = &[
     )
     .flags(IMMUTABLE),
     optional_text("bind-source-addr", "address from which outgoing connections are made").accepted(),
-    number("socket-mark-id", 0, u32::MAX as i128, "0", "mark (SO_MARK) of the sockets").flags(IMMUTABLE).accepted(),
+    number("socket-mark-id", 0, u32::MAX as i128, "0", "mark (SO_MARK) of the sockets")
+        .flags(IMMUTABLE)
+        .accepted(),
     yes_no("protected-mode", true, "without password and bind, only loopback clients may speak"),
     number("maxclients", 1, u32::MAX as i128, "10000", "clients connected at the same time"),
     number("max-new-connections-per-cycle", 1, 1000, "10", "connections accepted per turn").accepted(),
-    bytes("client-query-buffer-limit", 1 << 20, I64, "1gb", "bytes of an unfinished command a client may send"),
+    bytes(
+        "client-query-buffer-limit",
+        1 << 20,
+        I64,
+        "1gb",
+        "bytes of an unfinished command a client may send",
+    ),
     Directive::new(
         "client-output-buffer-limit",
         Kind::OutputLimits,

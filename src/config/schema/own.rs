@@ -3,7 +3,8 @@ use super::*;
 use crate::config::check;
 
 pub(super) static ROWS: &[Directive] = &[
-    number("threads", 0, 1024, "0", "cores that work; 0 is as many as cgroup and affinity mask allow").flags(IMMUTABLE),
+    number("threads", 0, 1024, "0", "cores that work; 0 is as many as cgroup and affinity mask allow")
+        .flags(IMMUTABLE),
     checked_text(
         "thread-affinity",
         "auto",
@@ -12,7 +13,13 @@ pub(super) static ROWS: &[Directive] = &[
         "cores to pin the threads to: auto, no, or a list like 0-3,8",
     )
     .flags(IMMUTABLE),
-    number("busy-poll-us", 0, 1_000_000, "0", "microseconds a core polls for work before it sleeps; 0 is none"),
+    number(
+        "busy-poll-us",
+        0,
+        1_000_000,
+        "0",
+        "microseconds a core polls for work before it sleeps; 0 is none",
+    ),
     choice(
         "pipeline-order",
         &[("strict", 0), ("relaxed", 1)],

@@ -70,9 +70,14 @@ pub(super) static ROWS: &[Directive] = &[
         "set oom_score_adj of the process",
     )
     .accepted(),
-    Directive::new("oom-score-adj-values", Kind::OomValues, "0 200 800", "oom_score_adj of primary, replica, child")
-        .flags(MULTI_ARG)
-        .accepted(),
+    Directive::new(
+        "oom-score-adj-values",
+        Kind::OomValues,
+        "0 200 800",
+        "oom_score_adj of primary, replica, child",
+    )
+    .flags(MULTI_ARG)
+    .accepted(),
     on_signal("shutdown-on-sigint", "how SIGINT shuts down"),
     on_signal("shutdown-on-sigterm", "how SIGTERM shuts down"),
     number("shutdown-timeout", 0, I32, "10", "seconds to wait for replicas at shutdown"),

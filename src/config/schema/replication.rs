@@ -11,14 +11,25 @@ pub(super) static ROWS: &[Directive] = &[
     yes_no("replica-serve-stale-data", true, "answer while the link to the primary is down")
         .alias("slave-serve-stale-data")
         .accepted(),
-    yes_no("replica-read-only", true, "a replica refuses writes of clients").alias("slave-read-only").accepted(),
-    yes_no("replica-lazy-flush", false, "flush in the background before a full sync").alias("slave-lazy-flush").accepted(),
-    yes_no("replica-ignore-maxmemory", true, "a replica does not evict").alias("slave-ignore-maxmemory").accepted(),
-    yes_no("replica-ignore-disk-write-errors", false, "a replica goes on after a failed write to disk").accepted(),
-    number("replica-priority", 0, I32, "100", "preference for promotion; 0 is never").alias("slave-priority").accepted(),
+    yes_no("replica-read-only", true, "a replica refuses writes of clients")
+        .alias("slave-read-only")
+        .accepted(),
+    yes_no("replica-lazy-flush", false, "flush in the background before a full sync")
+        .alias("slave-lazy-flush")
+        .accepted(),
+    yes_no("replica-ignore-maxmemory", true, "a replica does not evict")
+        .alias("slave-ignore-maxmemory")
+        .accepted(),
+    yes_no("replica-ignore-disk-write-errors", false, "a replica goes on after a failed write to disk")
+        .accepted(),
+    number("replica-priority", 0, I32, "100", "preference for promotion; 0 is never")
+        .alias("slave-priority")
+        .accepted(),
     yes_no("replica-announced", true, "Sentinel may show this replica").accepted(),
     optional_text("replica-announce-ip", "address told to the primary").alias("slave-announce-ip").accepted(),
-    number("replica-announce-port", 0, 65535, "0", "port told to the primary").alias("slave-announce-port").accepted(),
+    number("replica-announce-port", 0, 65535, "0", "port told to the primary")
+        .alias("slave-announce-port")
+        .accepted(),
     choice(
         "propagation-error-behavior",
         &[("ignore", 0), ("panic", 1), ("panic-on-replicas", 2)],

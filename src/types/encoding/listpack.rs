@@ -9,8 +9,9 @@
 //! Invariant: a `ListPack` was built by its own methods or passed [`ListPack::from_bytes`], which walks everything; so
 //! readers index without error paths (a wrong length would panic, never read outside). Offsets are of entry starts.
 //! Bounds: 1 GB as redis' lpSafeToAdd. Why not a friendlier layout of our own: DUMP, RDB and MEMORY would need another encoder each.
+use crate::base::memory::good_size;
+use crate::base::number::parse_i64;
 use crate::types::element::Element;
-use crate::types::interim::{good_size, parse_i64};
 
 const HEAD: usize = 6;
 const END: u8 = 0xff;
@@ -362,7 +363,7 @@ impl<'a> Iterator for Iter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::interim::Prng;
+    use crate::base::prng::Prng;
 
     fn random_text(prng: &mut Prng) -> Vec<u8> {
         match prng.below(6) {

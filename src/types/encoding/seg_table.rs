@@ -1,6 +1,7 @@
 //! `SegTable`: an extendible-hash table of thin pointers whose largest step is one segment.
 //!
-//! Used by `keyspace` (the entries of a slot) and by `types` (fields of a large hash); calls `segment`. The table itself is one
+//! Used by `keyspace` (the entries of a slot) and by `types` (fields of a large hash); calls `segment`. Walks over
+//! the whole (scan, sampling, expiry, freeing) are in `seg_walk`. The table itself is one
 //! pointer: null (empty), a segment, or (low bit set) a directory [`Node`]:
 //! ```text
 //! SegTable -> Seg                                     up to 140 items: a slot of an ordinary database
@@ -8,13 +9,13 @@
 //!                                                      or, when the node has 2^10 links already, a Node of the next bits
 //! ```
 //! A hash is consumed from the top, so iteration goes in order of the hash and a scan position is a hash prefix: it
-//! survives growth and shrinking, and everything present throughout is returned (twice at worst, after a merge).
+//! survives growth and shrinking, and everything present throughout is returned (once, but for tables of 2 M items and more).
 //! Invariants: links of a node are filled; a segment of depth d sits at the 2^(base+bits-d) links of its prefix; a child
 //! node sits at one link and only in a node with `bits == NODE_BITS`; an empty table has no segment.
 //! Bounds: a split moves [`MAX_LEN`] words, a doubling copies 512 links: microseconds. Why not one flat directory:
 //! doubling it would copy megabytes for a 100 M-field hash.
-use super::segment::{Item, MAX_LEN, NEVER, Seg, WORD_HASH_BITS};
-use crate::types::interim::{Prng, good_size};
+use super::segment::{Item, MAX_LEN, Seg, WORD_HASH_BITS};
+use crate::base::memory::good_size;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -25,7 +26,7 @@ const MAX_DEPTH: u32 = 46;
 /// Buddies are merged when together they hold at most this many.
 const MERGE_LEN: usize = MAX_LEN / 2;
 
-struct Node {
+pub(super) struct Node {
     /// Hash bits consumed above this node.
     base: u32,
     /// log2 of the number of links.
@@ -33,24 +34,24 @@ struct Node {
     /// Distinct children at depth base + bits.
     deepest: u32,
     /// Deepest segment ever below (kept in the root): the yardstick of fair sampling.
-    max_depth: u32,
-    links: Vec<Link>,
+    pub(super) max_depth: u32,
+    pub(super) links: Vec<Link>,
 }
 
 /// Null, a segment, or a node with the low bit set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Link(*mut u8);
+pub(super) struct Link(pub(super) *mut u8);
 
-enum Place<T> {
+pub(super) enum Place<T> {
     Empty,
     Segment(Seg<T>),
     Node(*mut Node),
 }
 
 impl Link {
-    const NULL: Self = Self(std::ptr::null_mut());
+    pub(super) const NULL: Self = Self(std::ptr::null_mut());
 
-    fn to_segment<T: Item>(segment: Seg<T>) -> Self {
+    pub(super) fn to_segment<T: Item>(segment: Seg<T>) -> Self {
         Self(segment.as_ptr())
     }
 
@@ -59,7 +60,7 @@ impl Link {
     }
 
     #[inline]
-    fn open<T: Item>(self) -> Place<T> {
+    pub(super) fn open<T: Item>(self) -> Place<T> {
         match NonNull::new(self.0) {
             None => Place::Empty,
             Some(raw) if raw.addr().get() & 1 == 0 => {
@@ -77,7 +78,7 @@ impl Node {
         ((hash << self.base) >> (64 - self.bits)) as usize
     }
 
-    fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         good_size(size_of::<Self>()) + good_size(self.links.capacity() * size_of::<Link>())
     }
 
@@ -95,13 +96,13 @@ fn prefix(hash: u64, depth: u32) -> u64 {
 }
 
 /// The first position after the prefix of `depth` bits of `hash`; None after the last.
-fn after(hash: u64, depth: u32) -> Option<u64> {
+pub(super) fn after(hash: u64, depth: u32) -> Option<u64> {
     if depth == 0 { None } else { prefix(hash, depth).checked_add(1 << (64 - depth)) }
 }
 
 /// See the module's text. `mem` arguments count the bytes of segments and directory (not of the items).
 pub struct SegTable<T: Item> {
-    root: Link,
+    pub(super) root: Link,
     items: PhantomData<T>,
 }
 
@@ -112,15 +113,6 @@ impl<T: Item> Default for SegTable<T> {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What [`SegTable::drain_due`] did to one segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DrainStep {
-    /// Where the next segment begins; None after the last.
-    pub next: Option<u64>,
-    /// The lower bound of expiry times left in this segment.
-    pub min_expire: u64,
 }
 
 impl<T: Item> SegTable<T> {
@@ -137,7 +129,7 @@ impl<T: Item> SegTable<T> {
 
     /// The segment that covers `hash`.
     #[inline]
-    fn locate(&self, hash: u64) -> Option<Seg<T>> {
+    pub(super) fn locate(&self, hash: u64) -> Option<Seg<T>> {
         let mut link = self.root;
         loop {
             match link.open() {
@@ -180,6 +172,22 @@ impl<T: Item> SegTable<T> {
     pub fn find(&self, hash: u64, same: impl FnMut(T::Ref<'_>) -> bool) -> Option<T::Ref<'_>> {
         let segment = self.locate(hash)?;
         Some(segment.view(segment.find(hash, same)?))
+    }
+
+    /// First step of looking up soon: fetches the segment's head and tags.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        if let Some(segment) = self.locate(hash) {
+            segment.prefetch();
+        }
+    }
+
+    /// Second step, some time after the first: fetches the item itself.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        if let Some(segment) = self.locate(hash) {
+            segment.prefetch_item(hash);
+        }
     }
 
     /// Like `find`, for changing or removing it.
@@ -282,7 +290,7 @@ impl<T: Item> SegTable<T> {
     }
 
     /// After removals from the segment of `hash`: frees, shrinks or merges it.
-    fn settle(&mut self, hash: u64, mem: &mut usize) {
+    pub(super) fn settle(&mut self, hash: u64, mem: &mut usize) {
         let Some(segment) = self.locate(hash) else { return };
         let len = segment.len();
         if len <= MAX_LEN / 4 && self.merge(segment, hash, mem) {
@@ -330,7 +338,7 @@ impl<T: Item> SegTable<T> {
                 Self::halve(node, mem);
             }
         }
-        if joined.len() == 0 {
+        if joined.is_empty() {
             self.settle(hash, mem);
         }
         true
@@ -370,190 +378,6 @@ impl<T: Item> SegTable<T> {
             let index = node.index(hash);
             place = &raw mut node.links[index];
         }
-    }
-
-    /// Walks on from `position` (0 = start): hands out about `want` items (all of one hash prefix) and returns the
-    /// next position, None at the end. Positions are multiples of 2^16.
-    pub fn scan<'a>(&'a self, position: u64, want: usize, mut visit: impl FnMut(T::Ref<'a>)) -> Option<u64> {
-        let segment = self.locate(position)?;
-        let len = segment.len();
-        let mut depth = segment.depth();
-        while depth < WORD_HASH_BITS && len >> (depth - segment.depth()) > want.max(1) {
-            depth += 1;
-        }
-        let start = prefix(position, depth);
-        let all = depth == segment.depth();
-        for index in 0..len {
-            let top = segment.hash_top(index) << (64 - WORD_HASH_BITS);
-            if all || prefix(top, depth) == start {
-                visit(segment.view(index));
-            }
-        }
-        after(position, depth)
-    }
-
-    /// An iterator over all items in order of segments.
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter { table: self, next: Some(0), segment: None, index: 0 }
-    }
-
-    /// A uniformly chosen item.
-    pub fn random(&self, prng: &mut Prng) -> Option<T::Ref<'_>> {
-        let deepest = match self.root.open::<T>() {
-            Place::Empty => return None,
-            Place::Segment(segment) => {
-                return Some(segment.view(prng.below(segment.len() as u64) as usize));
-            }
-            // SAFETY: a live node of this table.
-            Place::Node(node) => unsafe { (*node).max_depth },
-        };
-        let mut fallback = None;
-        for _ in 0..4096 {
-            let segment = self.locate(prng.next_u64())?;
-            let index = prng.below(segment.len().max(MAX_LEN) as u64) as usize;
-            if index >= segment.len() {
-                continue;
-            }
-            fallback = Some(segment.view(index));
-            // A segment of depth d is met with probability 2^-d: thin out the shallow ones.
-            if prng.next_u64().leading_zeros() >= deepest.saturating_sub(segment.depth()) {
-                return fallback;
-            }
-        }
-        fallback.or_else(|| self.iter().next())
-    }
-
-    /// Up to `count` random picks (with repeats) from one random segment, only marked ones if `marked_only`.
-    pub fn sample(&self, prng: &mut Prng, count: usize, marked_only: bool, mut visit: impl FnMut(T::Ref<'_>)) {
-        let Some(segment) = self.locate(prng.next_u64()) else { return };
-        let len = segment.len();
-        if len == 0 {
-            return;
-        }
-        if !marked_only {
-            (0..count).for_each(|_| visit(segment.view(prng.below(len as u64) as usize)));
-            return;
-        }
-        let first = prng.below(len as u64) as usize;
-        let mut left = count;
-        for index in (first..len).chain(0..first) {
-            if left > 0 && segment.is_marked(index) {
-                visit(segment.view(index));
-                left -= 1;
-            }
-        }
-    }
-
-    /// Takes out of the segment at `position` what `due` (given marked items) says is due, if its bound has come;
-    /// `due` returns the item's expiry time, and it is due when that lies before `now_ms`.
-    pub fn drain_due(
-        &mut self,
-        position: u64,
-        now_ms: u64,
-        mut expire_of: impl FnMut(T::Ref<'_>) -> u64,
-        mut gone: impl FnMut(T),
-        mem: &mut usize,
-    ) -> DrainStep {
-        let Some(segment) = self.locate(position) else { return DrainStep { next: None, min_expire: NEVER } };
-        let next = after(position, segment.depth());
-        if segment.min_expire() >= now_ms {
-            return DrainStep { next, min_expire: segment.min_expire() };
-        }
-        let mut min_expire = NEVER;
-        let mut removed = false;
-        for index in (0..segment.len()).rev() {
-            if !segment.is_marked(index) {
-                continue;
-            }
-            let ms = expire_of(segment.view(index));
-            if ms < now_ms {
-                // SAFETY: swap_remove takes the pointer out of the table: ours alone now.
-                gone(unsafe { T::from_ptr(segment.swap_remove(index)) });
-                removed = true;
-            } else {
-                min_expire = min_expire.min(ms);
-            }
-        }
-        segment.set_min_expire(min_expire);
-        if removed {
-            self.settle(position, mem);
-        }
-        DrainStep { next, min_expire }
-    }
-
-    /// Frees one segment with its items (for freeing in steps); returns how many items went.
-    pub fn free_segment(&mut self, mem: &mut usize, mut gone: impl FnMut(T)) -> usize {
-        let mut place = &raw mut self.root;
-        let mut parent: Option<*mut Node> = None;
-        loop {
-            // SAFETY: `place` is the root or the last link of a live node.
-            match (unsafe { *place }).open::<T>() {
-                Place::Empty => return 0,
-                Place::Node(raw) => {
-                    // SAFETY: a live node, reached through the exclusive borrow of self.
-                    let node = unsafe { &mut *raw };
-                    if let Some(last) = node.links.last_mut() {
-                        place = last;
-                        parent = Some(raw);
-                        continue;
-                    }
-                    *mem -= node.heap_bytes();
-                    // SAFETY: unlinked here, children freed before.
-                    unsafe {
-                        *place = Link::NULL;
-                        drop(Box::from_raw(raw));
-                    }
-                    let Some(parent) = parent.take() else { return 0 };
-                    // SAFETY: the emptied node's parent lives; its last link was the one just nulled.
-                    unsafe { (*parent).links.pop() };
-                    place = &raw mut self.root;
-                }
-                Place::Segment(segment) => {
-                    let link = Link::to_segment(segment);
-                    match parent {
-                        None => self.root = Link::NULL,
-                        // SAFETY: the live node whose last links point at this segment.
-                        Some(raw) => unsafe {
-                            let links = &mut (*raw).links;
-                            while links.last() == Some(&link) {
-                                links.pop();
-                            }
-                        },
-                    }
-                    let len = segment.len();
-                    for index in 0..len {
-                        // SAFETY: the segment is unlinked: each item is taken once.
-                        gone(unsafe { T::from_ptr(segment.item(index)) });
-                    }
-                    segment.free(mem);
-                    return len;
-                }
-            }
-        }
-    }
-
-    /// Bytes of segments and directory, counted afresh (tests).
-    pub fn count_bytes(&self) -> usize {
-        fn below<T: Item>(link: Link) -> usize {
-            match link.open::<T>() {
-                Place::Empty => 0,
-                Place::Segment(segment) => segment.block_size(),
-                Place::Node(node) => {
-                    // SAFETY: a live node of the borrowed table.
-                    let node = unsafe { &*node };
-                    let mut sum = node.heap_bytes();
-                    let mut last = Link::NULL;
-                    for &link in &node.links {
-                        if link != last {
-                            sum += below::<T>(link);
-                            last = link;
-                        }
-                    }
-                    sum
-                }
-            }
-        }
-        below::<T>(self.root)
     }
 }
 
@@ -637,33 +461,5 @@ impl<'a, T: Item> Occupied<'a, T> {
         self.table.settle(self.hash, mem);
         // SAFETY: out of the table now: ours alone.
         unsafe { T::from_ptr(pointer) }
-    }
-}
-
-/// See [`SegTable::iter`].
-pub struct Iter<'a, T: Item> {
-    table: &'a SegTable<T>,
-    next: Option<u64>,
-    segment: Option<Seg<T>>,
-    index: usize,
-}
-
-impl<'a, T: Item> Iterator for Iter<'a, T> {
-    type Item = T::Ref<'a>;
-
-    fn next(&mut self) -> Option<T::Ref<'a>> {
-        loop {
-            if let Some(segment) = self.segment
-                && self.index < segment.len()
-            {
-                self.index += 1;
-                return Some(segment.view(self.index - 1));
-            }
-            let position = self.next?;
-            let segment = self.table.locate(position)?;
-            self.next = after(position, segment.depth());
-            self.segment = Some(segment);
-            self.index = 0;
-        }
     }
 }

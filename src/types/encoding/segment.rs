@@ -14,7 +14,7 @@
 //! `Seg` is a plain copyable handle. Invariant that every `unsafe` here leans on: a `Seg` in circulation points at a
 //! live block made by [`Seg::alloc`], of the size its `cap` says, with `len <= cap`, the first `len` tags and words
 //! initialised; `seg_table` is its only owner and drops every handle before freeing.
-use crate::types::interim::good_size;
+use crate::base::memory::good_size;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -106,8 +106,20 @@ fn layout(size: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked(size, 8) }
 }
 
+/// Asks for a cache line; any address is allowed.
+#[inline]
+fn prefetch(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch has no effect but on the cache and faults on no address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 /// A handle of a segment of `T`s (see the module's invariant).
-pub struct Seg<T>(NonNull<u8>, PhantomData<*const T>);
+pub(super) struct Seg<T>(NonNull<u8>, PhantomData<*const T>);
 
 impl<T> Clone for Seg<T> {
     fn clone(&self) -> Self {
@@ -124,8 +136,7 @@ impl<T: Item> Seg<T> {
         // SAFETY: size is not zero.
         let raw = unsafe { alloc(layout(size)) };
         let Some(block) = NonNull::new(raw) else { handle_alloc_error(layout(size)) };
-        let header =
-            Header { min_expire: NEVER, version: 0, len: 0, cap: cap as u16, depth, pad: [0; 3] };
+        let header = Header { min_expire: NEVER, version: 0, len: 0, cap: cap as u16, depth, pad: [0; 3] };
         // SAFETY: the fresh block covers the header and everything up to the first item; tags are zeroed because
         // the group scan reads them beyond `len`, and so are the bytes behind them that it may touch.
         unsafe {
@@ -171,6 +182,11 @@ impl<T: Item> Seg<T> {
     pub fn len(self) -> usize {
         // SAFETY: module invariant.
         usize::from(unsafe { (*self.header()).len })
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
     }
 
     /// Entries the block has room for.
@@ -364,6 +380,24 @@ impl<T: Item> Seg<T> {
             base += 16;
         }
         None
+    }
+
+    /// Fetches the head and the first tags into the cache.
+    #[inline]
+    pub fn prefetch(self) {
+        prefetch(self.0.as_ptr());
+        prefetch(self.0.as_ptr().wrapping_add(64));
+    }
+
+    /// Fetches the item that looks like `hash` into the cache.
+    #[inline]
+    pub fn prefetch_item(self, hash: u64) {
+        // `find` compares tag and word bits before it asks; saying yes stops at the first that fits.
+        if let Some(index) = self.find(hash, |_| true) {
+            let item = self.item(index).as_ptr();
+            prefetch(item);
+            prefetch(item.wrapping_add(64));
+        }
     }
 
     /// Bit i set: tag base+i equals `tag` (bits beyond `len` are noise).
