@@ -98,6 +98,14 @@ impl CoreStats {
         self.by_command[id as usize].rejected += 1;
     }
 
+    /// Counts an error reply as it was written: `-CODE text`.
+    #[cold]
+    pub fn count_error_reply(&mut self, reply: &[u8]) {
+        let line = reply.strip_prefix(b"-").unwrap_or(reply);
+        let code = line.split(|byte| matches!(byte, b' ' | b'\r')).next().unwrap_or_default();
+        self.count_error(&String::from_utf8_lossy(&code[..code.len().min(32)]));
+    }
+
     /// Counts an error reply whose text begins with its code.
     pub fn count_error(&mut self, text: &str) {
         self.error_replies += 1;

@@ -41,6 +41,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
     process::disable_huge_pages();
+    crate::observe::crash::install();
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();
@@ -122,6 +123,7 @@ fn start_cores(
             Err(_) => return Err(Fatal(String::from("a core ended while starting"))),
         }
     }
+    crate::observe::identity::note_startup_memory();
     notice("Server initialized");
     notice("Ready to accept connections");
     super::daemon::tell_supervisor(settings);
