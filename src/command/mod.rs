@@ -4,6 +4,7 @@
 //! Invariant: a handler does no I/O and sends no message.
 
 pub mod cx;
+pub mod describe;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;
@@ -11,5 +12,7 @@ pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

@@ -2,7 +2,7 @@
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
 
 /// The rows of group bitmap.
@@ -38,8 +38,8 @@ pub static ROWS: &[Row] = &[
                         since: "7.0.0",
                         optional: true,
                         args: &[
-                            Arg { name: "byte", kind: Kind::PureToken, token: "BYTE", ..ARG },
-                            Arg { name: "bit", kind: Kind::PureToken, token: "BIT", ..ARG },
+                            Arg { name: "byte", kind: Kind::PureToken, token: Some("BYTE"), ..ARG },
+                            Arg { name: "bit", kind: Kind::PureToken, token: Some("BIT"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -81,7 +81,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "encoding_offset",
                         kind: Kind::Block,
-                        token: "GET",
+                        token: Some("GET"),
                         args: &[
                             Arg { name: "encoding", kind: Kind::String, ..ARG },
                             Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -95,12 +95,12 @@ pub static ROWS: &[Row] = &[
                             Arg {
                                 name: "wrap_sat_fail",
                                 kind: Kind::Oneof,
-                                token: "OVERFLOW",
+                                token: Some("OVERFLOW"),
                                 optional: true,
                                 args: &[
-                                    Arg { name: "wrap", kind: Kind::PureToken, token: "WRAP", ..ARG },
-                                    Arg { name: "sat", kind: Kind::PureToken, token: "SAT", ..ARG },
-                                    Arg { name: "fail", kind: Kind::PureToken, token: "FAIL", ..ARG },
+                                    Arg { name: "wrap", kind: Kind::PureToken, token: Some("WRAP"), ..ARG },
+                                    Arg { name: "sat", kind: Kind::PureToken, token: Some("SAT"), ..ARG },
+                                    Arg { name: "fail", kind: Kind::PureToken, token: Some("FAIL"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -111,7 +111,7 @@ pub static ROWS: &[Row] = &[
                                     Arg {
                                         name: "encoding_offset_value",
                                         kind: Kind::Block,
-                                        token: "SET",
+                                        token: Some("SET"),
                                         args: &[
                                             Arg { name: "encoding", kind: Kind::String, ..ARG },
                                             Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -122,7 +122,7 @@ pub static ROWS: &[Row] = &[
                                     Arg {
                                         name: "encoding_offset_increment",
                                         kind: Kind::Block,
-                                        token: "INCRBY",
+                                        token: Some("INCRBY"),
                                         args: &[
                                             Arg { name: "encoding", kind: Kind::String, ..ARG },
                                             Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -162,7 +162,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "encoding_offset",
                 kind: Kind::Block,
-                token: "GET",
+                token: Some("GET"),
                 optional: true,
                 multiple: true,
                 multiple_token: true,
@@ -242,8 +242,8 @@ pub static ROWS: &[Row] = &[
                                 since: "7.0.0",
                                 optional: true,
                                 args: &[
-                                    Arg { name: "byte", kind: Kind::PureToken, token: "BYTE", ..ARG },
-                                    Arg { name: "bit", kind: Kind::PureToken, token: "BIT", ..ARG },
+                                    Arg { name: "byte", kind: Kind::PureToken, token: Some("BYTE"), ..ARG },
+                                    Arg { name: "bit", kind: Kind::PureToken, token: Some("BIT"), ..ARG },
                                 ],
                                 ..ARG
                             },

@@ -130,11 +130,11 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "seconds", kind: Kind::Integer, token: "EX", ..ARG },
-                    Arg { name: "milliseconds", kind: Kind::Integer, token: "PX", ..ARG },
-                    Arg { name: "unix-time-seconds", kind: Kind::UnixTime, token: "EXAT", ..ARG },
-                    Arg { name: "unix-time-milliseconds", kind: Kind::UnixTime, token: "PXAT", ..ARG },
-                    Arg { name: "persist", kind: Kind::PureToken, token: "PERSIST", ..ARG },
+                    Arg { name: "seconds", kind: Kind::Integer, token: Some("EX"), ..ARG },
+                    Arg { name: "milliseconds", kind: Kind::Integer, token: Some("PX"), ..ARG },
+                    Arg { name: "unix-time-seconds", kind: Kind::UnixTime, token: Some("EXAT"), ..ARG },
+                    Arg { name: "unix-time-milliseconds", kind: Kind::UnixTime, token: Some("PXAT"), ..ARG },
+                    Arg { name: "persist", kind: Kind::PureToken, token: Some("PERSIST"), ..ARG },
                 ],
                 ..ARG
             },
@@ -270,10 +270,16 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key1", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "key2", kind: Kind::Key, key_spec: 0, ..ARG },
-            Arg { name: "len", kind: Kind::PureToken, token: "LEN", optional: true, ..ARG },
-            Arg { name: "idx", kind: Kind::PureToken, token: "IDX", optional: true, ..ARG },
-            Arg { name: "len", kind: Kind::Integer, token: "MINMATCHLEN", optional: true, ..ARG },
-            Arg { name: "withmatchlen", kind: Kind::PureToken, token: "WITHMATCHLEN", optional: true, ..ARG },
+            Arg { name: "len", kind: Kind::PureToken, token: Some("LEN"), optional: true, ..ARG },
+            Arg { name: "idx", kind: Kind::PureToken, token: Some("IDX"), optional: true, ..ARG },
+            Arg { name: "len", kind: Kind::Integer, token: Some("MINMATCHLEN"), optional: true, ..ARG },
+            Arg {
+                name: "withmatchlen",
+                kind: Kind::PureToken,
+                token: Some("WITHMATCHLEN"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -425,34 +431,53 @@ pub static ROWS: &[Row] = &[
                 since: "2.6.12",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "get", kind: Kind::PureToken, token: "GET", since: "6.2.0", optional: true, ..ARG },
+            Arg {
+                name: "get",
+                kind: Kind::PureToken,
+                token: Some("GET"),
+                since: "6.2.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "expiration",
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "seconds", kind: Kind::Integer, token: "EX", since: "2.6.12", ..ARG },
-                    Arg { name: "milliseconds", kind: Kind::Integer, token: "PX", since: "2.6.12", ..ARG },
+                    Arg { name: "seconds", kind: Kind::Integer, token: Some("EX"), since: "2.6.12", ..ARG },
+                    Arg {
+                        name: "milliseconds",
+                        kind: Kind::Integer,
+                        token: Some("PX"),
+                        since: "2.6.12",
+                        ..ARG
+                    },
                     Arg {
                         name: "unix-time-seconds",
                         kind: Kind::UnixTime,
-                        token: "EXAT",
+                        token: Some("EXAT"),
                         since: "6.2.0",
                         ..ARG
                     },
                     Arg {
                         name: "unix-time-milliseconds",
                         kind: Kind::UnixTime,
-                        token: "PXAT",
+                        token: Some("PXAT"),
                         since: "6.2.0",
                         ..ARG
                     },
-                    Arg { name: "keepttl", kind: Kind::PureToken, token: "KEEPTTL", since: "6.0.0", ..ARG },
+                    Arg {
+                        name: "keepttl",
+                        kind: Kind::PureToken,
+                        token: Some("KEEPTTL"),
+                        since: "6.0.0",
+                        ..ARG
+                    },
                 ],
                 ..ARG
             },
