@@ -78,7 +78,10 @@ pub struct CoreStats {
 impl CoreStats {
     /// Counters for `commands` commands.
     pub fn new(commands: usize) -> CoreStats {
-        CoreStats { by_command: (0..commands).map(|_| CommandStats::default()).collect(), ..Default::default() }
+        CoreStats {
+            by_command: (0..commands).map(|_| CommandStats::default()).collect(),
+            ..Default::default()
+        }
     }
 
     /// Samples the rates; called by upkeep.

@@ -63,7 +63,8 @@ impl Visit for Gather {
                     session.out.verbatim("txt", text.as_bytes());
                 }
                 None => {
-                    let text = format!("ERR No samples available for event '{}'", String::from_utf8_lossy(name));
+                    let text =
+                        format!("ERR No samples available for event '{}'", String::from_utf8_lossy(name));
                     core.stats.count_error(&text);
                     session.out.error_text(&text);
                 }
@@ -129,7 +130,8 @@ impl Visit for Reset {
     fn at(&mut self, core: &mut Core, _: &mut Session) {
         let (names, gone) = (&self.names, &mut self.gone);
         core.latency.events.retain(|event, _| {
-            let named = names.is_empty() || names.iter().any(|name| event.as_bytes().eq_ignore_ascii_case(name));
+            let named =
+                names.is_empty() || names.iter().any(|name| event.as_bytes().eq_ignore_ascii_case(name));
             if named {
                 gone.insert(event);
             }

@@ -89,7 +89,9 @@ fn advice(core: &Core, events: &Events) -> Vec<String> {
         ));
     }
     if lines.is_empty() {
-        lines.push(String::from("Look at INFO cores: the longest step of each core, and which of them are busy."));
+        lines.push(String::from(
+            "Look at INFO cores: the longest step of each core, and which of them are busy.",
+        ));
     }
     lines
 }

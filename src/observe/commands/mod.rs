@@ -44,8 +44,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
 
 fn command(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let shared = Arc::clone(&core.shared);
-    let Ok(command) = shared.table.find(args) else { return Err(ReplyError::Syntax) };
-    describe::run(&shared.table, command.row, args, &mut session.out)?;
+    describe::run(&shared.table, args, &mut session.out)?;
     Ok(Flow::Done)
 }
 

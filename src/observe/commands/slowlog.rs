@@ -12,7 +12,8 @@ use crate::session::visit::Visit;
 use crate::session::{Control, Flow, Session};
 
 /// The commands of this file.
-pub const CONTROLS: &[(&str, Control)] = &[("slowlog|get", get), ("slowlog|len", len), ("slowlog|reset", reset)];
+pub const CONTROLS: &[(&str, Control)] =
+    &[("slowlog|get", get), ("slowlog|len", len), ("slowlog|reset", reset)];
 
 /// What SLOWLOG GET shows without a count.
 const DEFAULT_COUNT: usize = 10;

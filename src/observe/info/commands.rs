@@ -14,7 +14,11 @@ pub(super) fn commandstats(core: &Core, totals: &Totals, text: &mut String) {
         }
         let row = core.shared.table.command(id as u16).row;
         let usec = ticks::to_ns(stats.ticks) / 1000;
-        let per_call = if stats.calls == 0 { 0.0 } else { ticks::to_ns(stats.ticks) as f64 / 1000.0 / stats.calls as f64 };
+        let per_call = if stats.calls == 0 {
+            0.0
+        } else {
+            ticks::to_ns(stats.ticks) as f64 / 1000.0 / stats.calls as f64
+        };
         let figures = format!(
             "calls={},usec={usec},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
             stats.calls, stats.rejected, stats.failed

@@ -10,10 +10,10 @@ use hdrhistogram::Histogram;
 use crate::base::ticks;
 use crate::keyspace::Stats as KeyspaceStats;
 use crate::observe::rates::Counters;
+use crate::session::Session;
 use crate::session::commands::client_row;
 use crate::session::core::Core;
 use crate::session::visit::shard_of;
-use crate::session::Session;
 
 /// Figures of one core, for `# Cores`.
 #[derive(Clone, Debug, Default)]

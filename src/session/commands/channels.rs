@@ -4,9 +4,9 @@
 //! written before the journey but leave only when the session is home, and messages wait for the session at home: so an
 //! acknowledgement always precedes its channel's first message. Bounds: none beside memory, as in redis.
 
+use super::super::core::Core;
 use super::super::pubsub::{Change, Receiver};
 use super::super::{Control, Flow, Session, client_flag};
-use super::core::Core;
 use crate::base::glob::glob_match;
 use crate::command::reply_error::ReplyError;
 use crate::resp::Args;

@@ -3,10 +3,10 @@
 //! Texts and checks are redis'. A name set here reaches the home core's shadow when the session comes home
 //! (`connection::park`). Invariant: names and library facts hold only visible characters, so that a CLIENT LIST line stays a line.
 
+use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag};
 use super::connection::{BAD_NAME, is_plain};
-use super::core::Core;
 use super::{fail, is, quoted};
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;

@@ -3,10 +3,10 @@
 //! Visits every core: a connection is ended by its home core. The caller's own connection is not cut but closed after its reply, as in
 //! redis. Invariant: the count is of connections that matched and were alive.
 
+use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
 use super::client_row::{self, ClientKind, ClientRow};
-use super::core::Core;
 use super::{fail, is, quoted};
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
@@ -30,7 +30,8 @@ struct Filter {
 
 impl Filter {
     fn matches(&self, row: &ClientRow, caller: u64) -> bool {
-        let is_text = |wanted: &Option<Vec<u8>>, text: &str| wanted.as_ref().is_none_or(|it| it == text.as_bytes());
+        let is_text =
+            |wanted: &Option<Vec<u8>>, text: &str| wanted.as_ref().is_none_or(|it| it == text.as_bytes());
         is_text(&self.addr, &row.peer)
             && is_text(&self.laddr, &row.local)
             && self.id.is_none_or(|id| id == row.id)

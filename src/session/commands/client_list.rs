@@ -3,10 +3,10 @@
 //! LIST visits every core; INFO visits too, because the caller's connection is on its home core only. Rows are made by
 //! [`super::client_row`]. Bounds: one line per client, gathered before the reply is written.
 
+use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
 use super::client_row::{self, ClientKind, ClientRow};
-use super::core::Core;
 use super::{fail, is, quoted};
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
@@ -75,7 +75,8 @@ fn list(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, Reply
             }
         }
     } else if args.len() > 3 && is(option, "id") {
-        let ids = args.skip(3).iter().map(|word| parse_i64(word).map(|id| id as u64)).collect::<Option<Vec<_>>>();
+        let ids =
+            args.skip(3).iter().map(|word| parse_i64(word).map(|id| id as u64)).collect::<Option<Vec<_>>>();
         match ids {
             Some(ids) => Wanted::Ids(ids),
             None => return Err(ReplyError::Text("ERR Invalid client ID")),

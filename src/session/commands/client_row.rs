@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::super::connection::Connection;
+use super::super::core::Core;
 use super::super::shadow::{Labels, Shadow};
 use super::super::{Session, client_flag};
-use super::core::Core;
 
 /// What kind of client it is, as CLIENT LIST TYPE names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,8 @@ fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_by
         labels,
         shadow,
         closing: conn.closing || session.is_some_and(|session| session.closing),
-        query_free: session.map_or(0, |session| session.reader.heap_len().saturating_sub(session.reader.len())),
+        query_free: session
+            .map_or(0, |session| session.reader.heap_len().saturating_sub(session.reader.len())),
         argv_bytes: if asks { argv_bytes } else { 0 },
         multi_bytes: session.and_then(|session| session.multi.as_ref()).map_or(0, |multi| multi.bytes),
         reply_room: conn.sending.heap_len() + session.map_or(0, |session| session.out.heap_len()),
@@ -162,7 +163,8 @@ impl ClientRow {
         let shadow = &self.shadow;
         let events = if self.sending { "rw" } else { "r" };
         let command = shadow.last_command.map_or("NULL", |row| row.full_name);
-        let mut line = format!("id={} addr={} laddr={} fd={} name=", self.id, self.peer, self.local, self.fd).into_bytes();
+        let mut line = format!("id={} addr={} laddr={} fd={} name=", self.id, self.peer, self.local, self.fd)
+            .into_bytes();
         line.extend_from_slice(&self.labels.name);
         let figures = format!(
             " age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \

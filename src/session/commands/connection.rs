@@ -4,9 +4,9 @@
 //! subscriptions. Texts and order of checks are redis' (networking.c, acl.c as observed from outside). Invariant: a password is
 //! compared in time that does not depend on where it differs.
 
+use super::super::core::Core;
 use super::super::pubsub::Reproto;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag, multi};
-use super::core::Core;
 use super::{fail, is, quoted};
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
@@ -24,7 +24,8 @@ pub const CONTROLS: &[(&str, Control)] = &[
     ("reset", reset),
 ];
 
-const WRONG_PASS: ReplyError = ReplyError::Text("WRONGPASS invalid username-password pair or user is disabled.");
+const WRONG_PASS: ReplyError =
+    ReplyError::Text("WRONGPASS invalid username-password pair or user is disabled.");
 const NO_PASSWORD: ReplyError = ReplyError::Text(
     "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
 );
@@ -66,7 +67,12 @@ fn same_secret(ours: &[u8], theirs: &[u8]) -> bool {
 }
 
 /// Checks a name and password; there is one user, `default`, with requirepass as its password.
-fn authenticate(core: &mut Core, session: &mut Session, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
+fn authenticate(
+    core: &mut Core,
+    session: &mut Session,
+    user: &[u8],
+    password: &[u8],
+) -> Result<(), ReplyError> {
     let wanted = core.settings.requirepass.as_slice();
     if user == b"default" && (wanted.is_empty() || same_secret(wanted, password)) {
         session.client.authenticated = true;

@@ -3,10 +3,10 @@
 //! Keys are looked at by `command::keys::debug` with every shard in hand; STREAM is in [`super::debug_stream`]. Subcommands that make no
 //! sense here are refused as redis refuses an unknown one. Invariant: nothing here changes data. Bounds: SLEEP blocks its core, as asked.
 
+use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
-use super::core::Core;
-use super::{debug_stream, fail, is, quoted};
+use super::{debug_stream, fail, quoted};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::keys;
 use crate::command::reply_error::ReplyError;
@@ -59,7 +59,9 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
             Ok(Flow::Done)
         }
         b"sleep" if args.len() == 3 => sleep(core, session, args.get(2)),
-        b"set-active-expire" if args.len() == 3 => Ok(Flow::Visit(Box::new(SetActiveExpire(leading_number(args.get(2)) != 0)))),
+        b"set-active-expire" if args.len() == 3 => {
+            Ok(Flow::Visit(Box::new(SetActiveExpire(leading_number(args.get(2)) != 0))))
+        }
         b"error" if args.len() == 3 => {
             // The client's own text, whatever its code.
             let text = String::from_utf8_lossy(args.get(2)).into_owned();
@@ -68,7 +70,10 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
         _ => {
-            let text = format!("ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.", quoted(word));
+            let text = format!(
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
+                quoted(word)
+            );
             Err(fail(core, text))
         }
     }
@@ -76,7 +81,10 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
 
 /// C's atoi, as redis reads this flag.
 fn leading_number(word: &[u8]) -> i64 {
-    let digits = word.iter().enumerate().take_while(|(at, byte)| byte.is_ascii_digit() || (*at == 0 && **byte == b'-'));
+    let digits = word
+        .iter()
+        .enumerate()
+        .take_while(|(at, byte)| byte.is_ascii_digit() || (*at == 0 && **byte == b'-'));
     parse_i64(&word[..digits.count()]).unwrap_or(0)
 }
 

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
+use super::super::core::Core;
 use super::super::visit::{Visit, shard_of};
 use super::super::{Flow, Session};
-use super::core::Core;
 use super::is;
 use crate::base::number::parse_u64;
 use crate::command::reply_error::ReplyError;

@@ -3,9 +3,9 @@
 //! A visit registers the client on each core; `Core::feed_monitors` sends the lines. Invariant: a client is registered once.
 //! Bounds: the output buffer limit of the client.
 
+use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session, client_flag};
-use super::core::Core;
 use crate::command::reply_error::ReplyError;
 use crate::resp::Args;
 

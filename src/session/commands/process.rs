@@ -3,8 +3,8 @@
 //! SHUTDOWN ends the process through [`Core::stop`]; there is nothing to save yet, so SAVE and NOSAVE differ in nothing and ABORT finds
 //! no shutdown to abort. Invariant: a stop is orderly: every core leaves its loop, the pid file goes.
 
+use super::super::core::Core;
 use super::super::{Control, Flow, Session};
-use super::core::Core;
 use super::is;
 use crate::base::clock;
 use crate::base::number::parse_i64;
