@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::{clock, ticks};
 use crate::base::slab::Slab;
+use crate::base::{clock, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
@@ -342,11 +342,14 @@ impl Core {
     pub fn upkeep(&mut self) -> bool {
         self.sample_clock();
         self.wall_offset_ms = clock::sample_wall();
+        self.stats.sample_rates(self.now_ms);
         let mut more = false;
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             if self.active_expire {
+                let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, UPKEEP_BUDGET_US, &settings, &mut self.outcome);
+                self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !shard.space.free_step(FREE_BUDGET);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);

@@ -16,6 +16,7 @@ use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, spli
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
+use crate::observe::crash;
 use crate::resp::{Args, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
@@ -113,6 +114,9 @@ fn has_lanes(session: &Session) -> bool {
 
 /// Sends a session where it must go.
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
+    if !matches!(next, Next::Done | Next::Again) {
+        core.cast_shadow(&mut session);
+    }
     match next {
         Next::Travel(to) => core.mesh.send(to, Message::Session(session)),
         Next::Wait => core.waiting.push_back(session),
@@ -128,7 +132,9 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
 
 fn protocol_error(core: &mut Core, session: &mut Session, error: crate::resp::ProtocolError) {
     core.stats.protocol_errors += 1;
+    let mark = session.out.mark();
     error.write_reply(&mut session.out);
+    core.stats.count_error_reply(session.out.since(mark));
     session.closing = true;
 }
 
@@ -137,7 +143,13 @@ fn resume(core: &mut Core, session: &mut Session) -> Next {
     if let Some(state) = session.visit.take() {
         return match visit::step(core, session, state) {
             Journey::On(to) => Next::Travel(to),
-            Journey::Over => Next::Again,
+            Journey::Wait => Next::Wait,
+            Journey::Over => {
+                if session.exec.is_none() {
+                    end_reply_mode(session);
+                }
+                Next::Again
+            }
         };
     }
     match session.exec.take() {
@@ -253,6 +265,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
+    crash::note(command.row, session.id);
     let mark = session.out.mark();
     let handler = session.handler.take();
     let control = core.shared.controls[command.id as usize].filter(|_| handler.is_none());
@@ -291,6 +304,9 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
         }
         (None, None) => false,
     };
+    if failed {
+        core.stats.count_error_reply(session.out.since(mark));
+    }
     core.account(session, command, args, started, failed);
 }
 
@@ -304,6 +320,7 @@ fn call_control(
 ) -> Next {
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
+    crash::note(command.row, session.id);
     let mark = session.out.mark();
     let result = control(core, session, args);
     if !matches!(result, Ok(Flow::OnAllShards(_))) {
@@ -328,6 +345,7 @@ fn call_control(
             session.out.rewind(mark);
             let text = std::mem::take(&mut core.outcome.error_text);
             session.out.error_text(error.text(&text));
+            core.stats.count_error_reply(session.out.since(mark));
             Next::Done
         }
     }
