@@ -213,7 +213,7 @@ impl<'a> Lockstep<'a> {
         };
         if command.in_multi && theirs.raw == b"+QUEUED\r\n" {
             pair.queued.push(command.mode.clone());
-        } else if !pair.in_multi || is_exec {
+        } else if !command.in_multi || is_exec {
             pair.queued.clear();
         }
         if is_last && same && !command.in_multi {
@@ -234,7 +234,7 @@ impl<'a> Lockstep<'a> {
             ("RANDOMKEY", Value::Bulk(key)) => {
                 Ok(theirs.command(&[b"EXISTS", key.as_slice()])?.value == Value::Int(1))
             }
-            ("HRANDFIELD", value) if command.args.len() < 4 => {
+            ("HRANDFIELD", value) if matches!(command.args.len(), 2 | 3) => {
                 let fields = theirs.command(&[b"HKEYS", command.args[1].as_slice()])?.value;
                 let known = fields.items().unwrap_or(&[]);
                 let single = std::slice::from_ref(value);
@@ -308,15 +308,17 @@ impl<'a> Lockstep<'a> {
             for client in [&mut ours, &mut theirs] {
                 client.run(&format!("SELECT {database}"));
             }
-            for key in theirs.run("KEYS *").items().unwrap_or(&[]) {
+            let (left, right) = (ours.run("KEYS *"), theirs.run("KEYS *"));
+            let both = left.items().unwrap_or(&[]).iter().chain(right.items().unwrap_or(&[]));
+            for key in both.collect::<BTreeSet<_>>() {
                 let Value::Bulk(key) = key else { continue };
-                for probe in ["DEBUG DIGEST-VALUE", "TTL", "TYPE", "DUMP"] {
+                for probe in ["DEBUG DIGEST-VALUE", "TTL", "TYPE"] {
                     let mut args = words(probe);
                     args.push(key.clone());
                     let values = (ours.command(&args), theirs.command(&args));
                     let (Ok(left), Ok(right)) = values else { continue };
                     let near = probe == "TTL" && left.value.int().zip(right.value.int()).is_some_and(|(l, r)| (l - r).abs() < 6);
-                    if probe != "DUMP" && left != right && !near {
+                    if left.value != right.value && !near {
                         let _ = writeln!(text, "db {database} {probe} {}: {} / {}", show(key, 40), show(&left.raw, 80), show(&right.raw, 80));
                         suspects = vec![Vec::new(), key.clone()];
                     }

@@ -100,8 +100,9 @@ impl Traffic {
         if self.prng.chance(80) {
             return self.prng.pick(&WORDS).into();
         }
+        // Not a number by chance: that could be a near expiry.
         let length = self.prng.index(20);
-        self.prng.bytes(length)
+        [b"g".to_vec(), self.prng.bytes(length)].concat()
     }
 
     fn numbered(&mut self, prefix: &str, count: u64) -> Vec<u8> {
