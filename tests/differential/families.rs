@@ -36,13 +36,15 @@ fn number(value: i64) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-/// Options that follow SET and GETEX: a far or past expiry in one of its spellings.
+/// Options that follow SET and GETEX: a far or past expiry in one of its spellings. SET gets no absolute time in the past: redis
+/// then stores a key that is expired but counted (DBSIZE, DIGEST) until the active expiry comes by, at its own time.
 fn expiry_option(t: &mut Traffic, keep: &str) -> Args {
+    let earliest = if keep == "KEEPTTL" { 4_000_000_000 } else { 1 };
     match t.prng.below(5) {
         0 => vec![b"EX".to_vec(), number(t.far_seconds())],
         1 => vec![b"px".to_vec(), number(t.far_seconds() * 1000)],
-        2 => vec![b"EXAT".to_vec(), number(t.far_unix_seconds())],
-        3 => vec![b"PXAT".to_vec(), number(t.far_unix_seconds() * 1000)],
+        2 => vec![b"EXAT".to_vec(), number(t.far_unix_seconds().max(earliest))],
+        3 => vec![b"PXAT".to_vec(), number(t.far_unix_seconds().max(earliest) * 1000)],
         _ => words(keep),
     }
 }
