@@ -138,7 +138,7 @@ pub fn alternate<K: Copy>(
             server.resume();
             let done = turn(*key, server);
             server.pause();
-            done?;
+            done.map_err(|error| format!("{}: {error}\n{}", server.name, server.log_tail()))?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! One SVG chart per scenario: the ratio ours/peer of every charted figure as a bar, its range as a whisker.
 //!
-//! Called by main. Invariant: the line at 1.0 is the peer; a bar is green where ours is the better side, red where it is
-//! the worse. Bounds: ratios over 3 are cut at the edge (the text beside the bar still says the number).
+//! Called by main. Invariant: the line at 1.0 is the peer; a bar is green where ours was the better side in every pair,
+//! red where it was the worse in every pair, grey where the pairs disagree: then there is nothing to claim. Bounds: ratios over 3 are cut at the edge (the text beside the bar still says the number).
 
 use std::path::Path;
 
@@ -53,8 +53,7 @@ fn draw(path: &Path, title: &str, bars: &[(&Figure, Spread)]) -> Outcome<()> {
     let at = |ratio: f64| LABEL_WIDTH + (ratio.min(shown) / shown * f64::from(PLOT_WIDTH)) as i32;
     for (row, (figure, ratio)) in bars.iter().enumerate() {
         let top = TOP + row as i32 * BAR_HEIGHT as i32;
-        let better = (ratio.median <= 1.0) == figure.metric.lower_is_better;
-        let color = if better { RGBColor(72, 148, 96) } else { RGBColor(196, 84, 72) };
+        let color = color_of(figure, ratio);
         let body = Rectangle::new([(at(0.0), top + 4), (at(ratio.median), top + 20)], color.filled());
         area.draw(&body).map_err(|error| error.to_string())?;
         let whisker = PathElement::new(vec![(at(ratio.min), top + 12), (at(ratio.max), top + 12)], BLACK);
@@ -70,7 +69,21 @@ fn draw(path: &Path, title: &str, bars: &[(&Figure, Spread)]) -> Outcome<()> {
     let bottom = TOP + bars.len() as i32 * BAR_HEIGHT as i32;
     let peer_line = PathElement::new(vec![(at(1.0), TOP - 6), (at(1.0), bottom)], BLACK);
     area.draw(&peer_line).map_err(|error| error.to_string())?;
-    put("1.0 = peer; blue = the bar to keep".to_owned(), (LABEL_WIDTH, bottom + 6), 13)?;
+    put(
+        "1.0 = peer; grey = pairs disagree; blue = the bar to keep".to_owned(),
+        (LABEL_WIDTH, bottom + 6),
+        13,
+    )?;
     area.present().map_err(|error| error.to_string())?;
     Ok(())
+}
+
+/// Green, red, or grey when the range holds the peer's 1.0.
+fn color_of(figure: &Figure, ratio: &Spread) -> RGBColor {
+    let (always_lower, always_higher) = (ratio.max < 1.0, ratio.min > 1.0);
+    match (always_lower, always_higher) {
+        (false, false) => RGBColor(150, 150, 150),
+        (lower, _) if lower == figure.metric.lower_is_better => RGBColor(72, 148, 96),
+        _ => RGBColor(196, 84, 72),
+    }
 }

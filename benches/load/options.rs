@@ -132,6 +132,13 @@ pub fn parse(args: impl Iterator<Item = String>) -> Outcome<Request> {
     if options.scenarios.is_empty() {
         add_scenarios(&mut options, "cpu")?;
     }
+    // A scenario asked for twice would mix two runs' samples.
+    let asked = std::mem::take(&mut options.scenarios);
+    for scenario in asked {
+        if !options.scenarios.iter().any(|known| known.name == scenario.name) {
+            options.scenarios.push(scenario);
+        }
+    }
     Ok(Request::Run(Box::new(options)))
 }
 
@@ -180,7 +187,8 @@ const CASE_TRAFFIC: [Traffic; 5] =
 fn add_scenarios(options: &mut Options, names: &str) -> Outcome<()> {
     for name in names.split(',').filter(|name| !name.is_empty()) {
         if name == "all" {
-            options.scenarios.extend(scenario::ALL);
+            // `case` measures what its flags say, which is nothing in particular without them.
+            options.scenarios.extend(scenario::ALL.iter().filter(|scenario| scenario.name != "case"));
         } else {
             let found = scenario::ALL.iter().find(|scenario| scenario.name == name);
             options.scenarios.push(found.ok_or_else(|| format!("no scenario {name}; --list shows them"))?);
