@@ -29,7 +29,8 @@ impl Core {
         started: u64,
         failed: bool,
     ) {
-        let ticks = ticks::now().wrapping_sub(started);
+        self.last_tick = ticks::now();
+        let ticks = self.last_tick.wrapping_sub(started);
         self.stats.commands += 1;
         let stats = &mut self.stats.by_command[command.id as usize];
         stats.calls += 1;
