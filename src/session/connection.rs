@@ -247,6 +247,10 @@ impl Core {
             conn.recv_armed = true;
             let (fd, generation) = (conn.fd, conn.generation);
             self.ring.recv(fd, index, generation);
+        } else if completion.result == 0 && !conn.dead {
+            // The peer says no more, but may still read: what it asked for is answered first.
+            conn.closing = true;
+            self.mark_dirty(index);
         } else {
             conn.dead = true;
             self.reap_connection(index);
@@ -278,7 +282,7 @@ impl Core {
         if !input.is_empty() && !session.closing {
             return run::run(self, session, &input);
         }
-        let pending = session.out.len() > 0 || session.closing;
+        let pending = session.out.len() > 0 || conn.closing;
         conn.session = Some(session);
         if pending {
             self.mark_dirty(index);
