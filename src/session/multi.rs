@@ -63,6 +63,8 @@ pub struct Exec {
     pub next: usize,
     /// Watches were checked and the reply's header is written.
     pub begun: bool,
+    /// EXEC as it was sent, if somebody MONITORs: shown after the commands, as redis does.
+    pub shown: Option<OwnedCommand>,
     /// The time all its commands are judged by.
     pub now_ms: u64,
 }
@@ -96,7 +98,7 @@ pub fn exec(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow
         unwatch_all(core, session);
         return Err(ReplyError::Text("EXECABORT Transaction discarded because of previous errors."));
     }
-    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, now_ms: core.now_ms }));
+    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, shown: None, now_ms: core.now_ms }));
     Ok(Flow::Exec)
 }
 
