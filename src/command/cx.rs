@@ -60,6 +60,20 @@ pub enum Spaces<'a> {
     Many(&'a SlotMap, Vec<Option<&'a mut Keyspace>>),
 }
 
+impl Spaces<'_> {
+    /// The keyspace that owns `key`.
+    #[inline]
+    pub fn of(&mut self, key: &Key<'_>) -> &mut Keyspace {
+        match self {
+            Spaces::One(space) => space,
+            Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref_mut() {
+                Some(space) => space,
+                None => unreachable!("route involves the shard of every key"),
+            },
+        }
+    }
+}
+
 /// Event classes of keyspace notifications (`notify-keyspace-events`), as bits.
 pub mod notify {
     /// `K`: keyspace events.
@@ -177,13 +191,7 @@ impl<'a> Cx<'a> {
     /// The keyspace that owns `key`.
     #[inline]
     pub fn space(&mut self, key: &Key<'_>) -> &mut Keyspace {
-        match &mut self.spaces {
-            Spaces::One(space) => space,
-            Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref_mut() {
-                Some(space) => space,
-                None => unreachable!("route involves the shard of every key"),
-            },
-        }
+        self.spaces.of(key)
     }
 
     /// Every keyspace in reach, by core.
@@ -211,6 +219,13 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn lookup_read(&mut self, key: &Key<'_>) -> Option<Entry<'_>> {
         self.dbm(key).read(key)
+    }
+
+    /// As [`Cx::lookup_read`], with the reply beside it: a value is written from where it lies.
+    #[inline]
+    pub fn read_beside_out(&mut self, key: &Key<'_>) -> (Option<Entry<'_>>, &mut Out) {
+        let space = self.spaces.of(key);
+        (space.db(self.db, self.access).read(key), &mut *self.out)
     }
 
     /// Looks a key up to change it.

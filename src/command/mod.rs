@@ -3,6 +3,7 @@
 //! `shard::execute` calls handlers; `session` looks commands up. See `row` for the columns, `cx` for what a handler sees.
 //! Invariant: a handler does no I/O and sends no message.
 
+pub mod bitmap;
 pub mod cx;
 pub mod describe;
 pub mod hash;
@@ -14,5 +15,6 @@ pub mod row;
 pub mod rows;
 #[cfg(test)]
 mod tests;
+pub mod string;
 
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

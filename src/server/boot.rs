@@ -22,6 +22,7 @@ use crate::observe::log::{notice, warning};
 use crate::runtime::executor::{self, Classes};
 use crate::runtime::mesh::{self, Port};
 use crate::runtime::process::{self, Allowance};
+use crate::runtime::watchdog::Watchdog;
 use crate::session::connection::Listener;
 use crate::session::core::{Core, Message, Shared};
 use crate::shard::Shard;
@@ -63,6 +64,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
         controls,
         connections: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        watchdog: Watchdog::default(),
         stopping: AtomicBool::new(false),
         next_client: AtomicU64::new(1),
         identity,
@@ -127,6 +129,7 @@ fn start_cores(
     notice("Server initialized");
     notice("Ready to accept connections");
     super::daemon::tell_supervisor(settings);
+    shared.watchdog.watch(|| handles.iter().all(|handle| handle.is_finished()));
     for handle in handles {
         let _ = handle.join();
     }
@@ -146,6 +149,7 @@ fn run_core(seed: Seed) {
 /// The network task and upkeep of one core, until the process stops.
 async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let Seed { port, shared, map, config, listeners, signal_fd, started, .. } = seed;
+    let (id, kept) = (port.core(), Arc::clone(&shared));
     let settings = Settings::from(&*config);
     let space = Keyspace::new(settings.databases, Prng::from_entropy().next_u64());
     let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0 });
@@ -167,8 +171,12 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let (Ok(upkeep), Ok(network)) = (upkeep, network) else {
         return Err(String::from("cannot start the core's tasks"));
     };
+    let (shared, watched) = (Arc::clone(&kept), kept);
+    let attended = glommio::spawn_local(async move { watched.watchdog.attend(id).await });
     network.await;
+    attended.cancel().await;
     upkeep.cancel().await;
+    shared.watchdog.leave(id);
     Ok(())
 }
 

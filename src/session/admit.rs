@@ -31,8 +31,12 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
-            let text = unknown.text(args);
-            return refuse(core, session, &text);
+            core.stats.count_error("ERR");
+            session.out.error_bytes(&unknown.bytes(args));
+            if let Some(multi) = session.multi.as_mut() {
+                multi.aborted = true;
+            }
+            return Verdict::Answered;
         }
     };
     let row = command.row;

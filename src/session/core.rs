@@ -22,6 +22,7 @@ use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
+use crate::runtime::watchdog::Watchdog;
 use crate::runtime::ring::{Completion, Op, Ring};
 use crate::shard::{Shard, execute, upkeep};
 
@@ -56,6 +57,8 @@ pub struct Shared {
     pub connections: [AtomicUsize; MAX_CORES],
     /// Bytes of keys and values per core, published once a turn (read by eviction).
     pub space_bytes: [AtomicUsize; MAX_CORES],
+    /// Keeps executors from sleeping with work in hand.
+    pub watchdog: Watchdog,
     /// Set once: cores leave their loops.
     pub stopping: AtomicBool,
     /// Next client id.

@@ -19,7 +19,7 @@ use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
-use crate::shard::lending::{CoreSet, Lent};
+use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
 
 /// Less input than this is a command or two: not worth a look ahead.
 const LOOKAHEAD_BYTES: usize = 256;
@@ -388,6 +388,14 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
     let queue = std::mem::take(&mut exec.multi.queue);
     let mut visiting = false;
     while exec.next < queue.len() && !visiting {
+        if exec.next > 0 && breaks_lock(exec.next, queue.len()) && !exec.relocked {
+            exec.relocked = true;
+            exec.multi.queue = queue;
+            relock(core, session);
+            session.exec = Some(exec);
+            return Next::Again;
+        }
+        exec.relocked = false;
         let queued = &queue[exec.next];
         exec.next += 1;
         let args = queued.words.args();
@@ -401,6 +409,22 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
     }
     finish_exec(core, session, &exec);
     Next::Again
+}
+
+/// A broken build gives the locks up before command `next` of `count`.
+fn breaks_lock(next: usize, count: usize) -> bool {
+    is_broken(Fault::SkipLock) || (is_broken(Fault::UnlockEarly) && next + 1 == count)
+}
+
+/// Gives all shards back and asks for them again: only ever in a build that is broken on purpose.
+#[cold]
+fn relock(core: &mut Core, session: &mut Session) {
+    let Some(lent) = session.lent.take() else { return };
+    let wanted = lent.wanted();
+    release(core, *lent);
+    core.publish_and_flush();
+    session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
+    std::thread::sleep(std::time::Duration::from_micros(200));
 }
 
 /// Runs one queued command; whether it began a visit.

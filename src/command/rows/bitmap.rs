@@ -1,5 +1,6 @@
 //! The commands of group *bitmap*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::bitmap;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
@@ -10,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitcount",
         full_name: "bitcount",
-        handler: None,
+        handler: Some(bitmap::count::bitcount),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::BITMAP | c::SLOW),
@@ -52,7 +53,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitfield",
         full_name: "bitfield",
-        handler: None,
+        handler: Some(bitmap::field::bitfield),
         arity: -2,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::BITMAP | c::SLOW),
@@ -145,7 +146,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitfield_ro",
         full_name: "bitfield_ro",
-        handler: None,
+        handler: Some(bitmap::field::bitfield_ro),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::BITMAP | c::FAST),
@@ -178,7 +179,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitop",
         full_name: "bitop",
-        handler: None,
+        handler: Some(bitmap::combine::bitop),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::BITMAP | c::SLOW),
@@ -208,7 +209,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitpos",
         full_name: "bitpos",
-        handler: None,
+        handler: Some(bitmap::position::bitpos),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::BITMAP | c::SLOW),
@@ -259,7 +260,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getbit",
         full_name: "getbit",
-        handler: None,
+        handler: Some(bitmap::bit::getbit),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::BITMAP | c::FAST),
@@ -280,7 +281,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setbit",
         full_name: "setbit",
-        handler: None,
+        handler: Some(bitmap::bit::setbit),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::BITMAP | c::SLOW),

@@ -4,13 +4,14 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, DocFlags, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row,
     category as c, doc_flag as d, flag as f, key_flag as k,
 };
+use crate::command::string;
 
 /// The rows of group string.
 pub static ROWS: &[Row] = &[
     Row {
         name: "append",
         full_name: "append",
-        handler: None,
+        handler: Some(string::range::append),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -31,7 +32,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "decr",
         full_name: "decr",
-        handler: None,
+        handler: Some(string::counter::decr),
         arity: 2,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -49,7 +50,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "decrby",
         full_name: "decrby",
-        handler: None,
+        handler: Some(string::counter::decrby),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -70,7 +71,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "get",
         full_name: "get",
-        handler: None,
+        handler: Some(string::get::get),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STRING | c::FAST),
@@ -88,7 +89,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getdel",
         full_name: "getdel",
-        handler: None,
+        handler: Some(string::get::getdel),
         arity: 2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -106,7 +107,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getex",
         full_name: "getex",
-        handler: None,
+        handler: Some(string::get::getex),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -144,7 +145,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getrange",
         full_name: "getrange",
-        handler: None,
+        handler: Some(string::range::getrange),
         arity: 4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STRING | c::SLOW),
@@ -166,7 +167,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getset",
         full_name: "getset",
-        handler: None,
+        handler: Some(string::set::getset),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -190,7 +191,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "incr",
         full_name: "incr",
-        handler: None,
+        handler: Some(string::counter::incr),
         arity: 2,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -208,7 +209,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "incrby",
         full_name: "incrby",
-        handler: None,
+        handler: Some(string::counter::incrby),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -229,7 +230,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "incrbyfloat",
         full_name: "incrbyfloat",
-        handler: None,
+        handler: Some(string::counter::incrbyfloat),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -250,7 +251,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lcs",
         full_name: "lcs",
-        handler: None,
+        handler: Some(string::lcs::lcs),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STRING | c::SLOW),
@@ -286,7 +287,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "mget",
         full_name: "mget",
-        handler: None,
+        handler: Some(string::multi::mget),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STRING | c::FAST),
@@ -310,7 +311,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "mset",
         full_name: "mset",
-        handler: None,
+        handler: Some(string::multi::mset),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -343,7 +344,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "msetnx",
         full_name: "msetnx",
-        handler: None,
+        handler: Some(string::multi::msetnx),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -376,7 +377,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "psetex",
         full_name: "psetex",
-        handler: None,
+        handler: Some(string::set::psetex),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -398,7 +399,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "set",
         full_name: "set",
-        handler: None,
+        handler: Some(string::set::set),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -487,7 +488,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setex",
         full_name: "setex",
-        handler: None,
+        handler: Some(string::set::setex),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -509,7 +510,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setnx",
         full_name: "setnx",
-        handler: None,
+        handler: Some(string::set::setnx),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -530,7 +531,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setrange",
         full_name: "setrange",
-        handler: None,
+        handler: Some(string::range::setrange),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -552,7 +553,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "strlen",
         full_name: "strlen",
-        handler: None,
+        handler: Some(string::get::strlen),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STRING | c::FAST),
@@ -570,7 +571,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "substr",
         full_name: "substr",
-        handler: None,
+        handler: Some(string::range::getrange),
         arity: 4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STRING | c::SLOW),
