@@ -17,4 +17,4 @@ pub mod types;
 
 /// The allocator of every thread (see `base::memory` for the accounting).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: base::memory::Counting = base::memory::Counting;

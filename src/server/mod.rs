@@ -1,1 +1,13 @@
-//! (being built)
+//! Layer 8: boot, registry of control commands, wiring, shutdown.
+//!
+//! `main` calls [`run`]; nothing imports this room. Invariant: every fatal error is one line with its remedy and leaves through
+//! [`Fatal`]. Bounds: none.
+
+mod boot;
+mod daemon;
+mod listen;
+mod network;
+mod registry;
+mod signals;
+
+pub use boot::{Fatal, run};

@@ -1,1 +1,182 @@
-//! (being built)
+//! Layer 7: connections and what runs on them: accept, read, admit, route, execute, reply.
+//!
+//! A connection lives on one core, its home; a [`Session`] is the part of it that *travels*: input not yet executed,
+//! replies not yet sent, and the client's state. Commands run where their key lives: the session goes there over
+//! the mesh, executes its next commands in place, and comes home when its input is used up. Program order
+//! needs no other mechanism: there is one session, on one core at a time.
+//!
+//! [`core`] is a core's state and its turn; [`connection`] the home side (sockets); [`run`] the loop of a session; [`admit`] the
+//! checks before a command; [`route`] which shards it needs; [`multi`] MULTI/EXEC/WATCH; [`visit`] commands that ask every core.
+//!
+//! Invariant: a session is owned by exactly one core (or message). Bounds: query buffer, output buffer and client limits of
+//! the configuration.
+
+pub mod account;
+pub mod admit;
+pub mod commands;
+pub mod connection;
+pub mod core;
+pub mod lookahead;
+pub mod multi;
+pub mod pause;
+pub mod pubsub;
+pub mod route;
+pub mod run;
+pub mod shadow;
+pub mod split;
+pub mod visit;
+
+use std::sync::Arc;
+
+use crate::command::reply_error::ReplyError;
+use crate::command::row::{Handler, Row};
+use crate::resp::{Args, Mark, Out, Reader};
+use crate::shard::lending::Lent;
+use core::Core;
+use multi::{Exec, Multi, Watched};
+use visit::VisitState;
+
+/// What a control command asks of the session's loop.
+pub enum Flow {
+    /// The reply is written.
+    Done,
+    /// Ask every core, then reply.
+    Visit(Box<dyn visit::Visit>),
+    /// Run the queued transaction.
+    Exec,
+    /// Run this handler with every shard in hand (DEBUG DIGEST and its like).
+    OnAllShards(Handler),
+    /// Reply, then close.
+    Close,
+}
+
+/// A command served by the session and not by a shard: connection, transaction and server commands.
+pub type Control = fn(&mut Core, &mut Session, &Args<'_>) -> Result<Flow, ReplyError>;
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// Nothing is sent.
+    Off,
+    /// The next command's reply is dropped.
+    SkipNext,
+    /// This command's reply is dropped, then On.
+    Skip,
+}
+
+/// Flags of a client, as bits.
+pub mod client_flag {
+    /// CLIENT NO-EVICT on.
+    pub const NO_EVICT: u32 = 1;
+    /// CLIENT NO-TOUCH on.
+    pub const NO_TOUCH: u32 = 1 << 1;
+    /// MONITOR was called.
+    pub const MONITOR: u32 = 1 << 2;
+    /// Subscribed to channels or patterns.
+    pub const PUBSUB: u32 = 1 << 3;
+    /// Connected by unix socket.
+    pub const UNIX: u32 = 1 << 4;
+    /// Connected from this machine.
+    pub const LOCAL: u32 = 1 << 5;
+}
+
+/// The client's state that commands read and set.
+#[derive(Default)]
+pub struct Client {
+    /// Selected database.
+    pub db: usize,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_ver: Vec<u8>,
+    /// A name or library fact has changed since the home core last saw it (`shadow`).
+    pub labels_changed: bool,
+    /// Whether the client passed AUTH (or need not).
+    pub authenticated: bool,
+    /// [`client_flag`] bits.
+    pub flags: u32,
+    /// CLIENT REPLY.
+    pub reply: ReplyMode,
+    /// Internal time of the last command.
+    pub last_active_ms: u64,
+    /// Last command, for CLIENT LIST.
+    pub last_command: Option<&'static Row>,
+    /// Channels subscribed to.
+    pub channels: Vec<Vec<u8>>,
+    /// Patterns subscribed to.
+    pub patterns: Vec<Vec<u8>>,
+}
+
+/// The travelling part of a connection.
+pub struct Session {
+    /// Client id, unique in the process.
+    pub id: u64,
+    /// Core whose ring has the socket.
+    pub home: usize,
+    /// Connection slot at home.
+    pub conn: u32,
+    /// Unparsed input and the parser's state.
+    pub reader: Reader,
+    /// Replies not yet handed to the socket.
+    pub out: Out,
+    /// Peer address, as CLIENT LIST shows it.
+    pub peer: Arc<str>,
+    /// The client's state.
+    pub client: Client,
+    /// Open MULTI.
+    pub multi: Option<Box<Multi>>,
+    /// Watched keys.
+    pub watched: Vec<Watched>,
+    /// A transaction being executed.
+    pub exec: Option<Box<Exec>>,
+    /// Shards in hand, or being collected.
+    pub lent: Option<Box<Lent>>,
+    /// Lanes of a relaxed pipeline.
+    pub split: Option<Box<split::Split>>,
+    /// Set on a lane.
+    pub lane: Option<Box<split::Lane>>,
+    /// Where the reply of the command at hand begins.
+    pub reply_mark: Mark,
+    /// What runs in place of the control command at the read position, with every shard in hand.
+    pub handler: Option<Handler>,
+    /// A visit under way.
+    pub visit: Option<Box<VisitState>>,
+    /// The next command in the input passed admission already.
+    pub admitted: bool,
+    /// Close once everything is sent.
+    pub closing: bool,
+    /// Going home: nothing left to run.
+    pub homeward: bool,
+}
+
+impl Session {
+    /// A fresh session of connection `conn` on core `home`.
+    pub fn new(id: u64, home: usize, conn: u32, peer: Arc<str>) -> Session {
+        Session {
+            id,
+            home,
+            conn,
+            reader: Reader::default(),
+            out: Out::new(),
+            peer,
+            client: Client::default(),
+            multi: None,
+            watched: Vec::new(),
+            exec: None,
+            lent: None,
+            split: None,
+            lane: None,
+            reply_mark: Out::new().mark(),
+            handler: None,
+            visit: None,
+            admitted: false,
+            closing: false,
+            homeward: false,
+        }
+    }
+}

@@ -1,1 +1,32 @@
-//! (being built)
+//! Layer 5: the shard of one core: its keyspace and its log, the one door for writes, and lending for transactions.
+//!
+//! `session::run` executes commands through [`execute`]; a [`Shard`] is a plain owned value that a core keeps
+//! while it is at home and lends, whole, to a transaction over several cores ([`lending`]). While it is away the
+//! owner queues what needs it. Nothing is ever shared: a shard is reachable from exactly one thread.
+//!
+//! Invariant: every write of a keyspace happens inside [`execute::execute`] or [`upkeep`], and leaves as an effect.
+
+pub mod execute;
+pub mod lending;
+pub mod upkeep;
+
+use crate::effect::Log;
+use crate::keyspace::Keyspace;
+
+/// One core's share of the keys, and the log of what happened to them.
+pub struct Shard {
+    /// The core it belongs to.
+    pub core: usize,
+    /// Keys of the core's slots, in all databases.
+    pub space: Keyspace,
+    /// Effects in order of execution.
+    pub log: Log,
+    /// Changes since the last save (`rdb_changes_since_last_save`, summed over cores).
+    pub dirty: u64,
+}
+
+// Shards travel between threads: the compiler checks that every field may.
+const _: fn() = || {
+    fn assert_send<T: Send>() {}
+    assert_send::<Shard>();
+};

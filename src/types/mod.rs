@@ -1,1 +1,9 @@
-//! (being built)
+//! L2 types: the values behind keys, and their encodings. Imports only `base`.
+//!
+//! - [`hash::Hash`]: the hash value (listpack, then hash table).
+//! - [`element::Element`]: a string-or-integer view, what listpack entries and hash fields read as.
+//! - [`encoding`]: `listpack` (redis' byte format), `seg_table` (extendible hashing over thin pointers).
+pub mod element;
+pub mod encoding;
+pub mod field;
+pub mod hash;

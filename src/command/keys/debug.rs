@@ -1,0 +1,103 @@
+//! The DEBUG subcommands that look at keys: DIGEST, DIGEST-VALUE, OBJECT, POPULATE.
+//!
+//! Run with all shards in hand (`session::Flow::OnAllShards`), since any of them may name any key. The digest is redis' (debug.c), so that
+//! equal data on either server has equal digests. Bounds: DIGEST and POPULATE cost what they cost.
+
+use crate::base::number::parse_i64;
+use crate::command::reply_error::ReplyError;
+use crate::command::{Cx, notify};
+use crate::keyspace::{Access, Expire, StrIn, combine_digests, database_digest, value_digest};
+
+/// Whether `subcommand` is served here.
+pub fn serves(subcommand: &[u8]) -> bool {
+    ["digest", "digest-value", "object", "populate"]
+        .iter()
+        .any(|name| name.as_bytes().eq_ignore_ascii_case(subcommand))
+}
+
+/// `DEBUG DIGEST | DIGEST-VALUE key … | OBJECT key | POPULATE count [prefix] [size]`
+pub fn debug(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    match cx.arg(1).to_ascii_lowercase().as_slice() {
+        b"digest" => digest(cx),
+        b"digest-value" => digest_values(cx),
+        b"object" => object(cx),
+        _ => populate(cx),
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    let databases = cx.settings.databases;
+    let mut shares = Vec::new();
+    for space in cx.each_space() {
+        for db in 0..databases {
+            if space.len(db) > 0 {
+                shares.push((db, space.len(db), database_digest(space, db)));
+            }
+        }
+    }
+    cx.out.simple(&hex(&combine_digests(&shares)));
+    Ok(())
+}
+
+fn digest_values(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    cx.access = Access::at(cx.now_ms).quiet();
+    cx.out.array(cx.argc() - 2);
+    for index in 2..cx.argc() {
+        let key = cx.key(index);
+        let digest = cx.dbm(&key).peek(&key).map_or([0; 20], value_digest);
+        cx.out.simple(&hex(&digest));
+    }
+    Ok(())
+}
+
+fn object(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    if cx.argc() < 3 {
+        return Err(ReplyError::Syntax);
+    }
+    let (key, now_ms) = (cx.key(2), cx.now_ms);
+    let Some(entry) = cx.dbm(&key).peek(&key) else { return Err(ReplyError::NoSuchKey) };
+    let (encoding, lru, bytes) = (entry.encoding(), entry.lru(), entry.heap_bytes());
+    let freshness = &cx.space(&key).common.freshness;
+    let idle_s = if freshness.lfu { 0 } else { freshness.idle_ms(lru, now_ms) / 1000 };
+    let line = format!(
+        "Value at:0x{:x} refcount:1 encoding:{encoding} serializedlength:{bytes} lru:{lru} lru_seconds_idle:{idle_s}",
+        key.hash & 0xffff_ffff_ffff
+    );
+    cx.out.simple(&line);
+    Ok(())
+}
+
+fn populate(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    if !(3..=5).contains(&cx.argc()) {
+        return Err(ReplyError::Syntax);
+    }
+    let not_positive = ReplyError::Text("ERR value is out of range, must be positive");
+    let number = |word: &[u8]| match parse_i64(word) {
+        Some(number) if number >= 0 => Ok(number as usize),
+        Some(_) => Err(not_positive),
+        None => Err(ReplyError::NotInteger),
+    };
+    let count = number(cx.arg(2))?;
+    let prefix = if cx.argc() > 3 { cx.arg(3) } else { b"key" };
+    let size = if cx.argc() > 4 { Some(number(cx.arg(4))?) } else { None };
+    for index in 0..count {
+        let mut name = prefix.to_vec();
+        name.extend_from_slice(format!(":{index}").as_bytes());
+        let key = cx.key_of(&name);
+        if cx.dbm(&key).peek(&key).is_some() {
+            continue;
+        }
+        let mut value = format!("value:{index}").into_bytes();
+        if let Some(size) = size.filter(|&size| size > 0) {
+            value.resize(size, 0);
+        }
+        cx.dbm(&key).set_string(&key, StrIn::Plain(&value), Expire::Clear);
+        cx.notify(notify::NEW, "new", &name);
+    }
+    cx.out.ok();
+    Ok(())
+}

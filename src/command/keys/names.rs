@@ -1,0 +1,121 @@
+//! RENAME RENAMENX MOVE COPY: a value under another name or in another database.
+//!
+//! Called through their rows; source and target may lie on different shards, both are in hand. Invariant: value and expiry go together. Source:
+//! redis' db.c for the order of checks and events.
+
+use crate::base::number::parse_i64;
+use crate::command::reply_error::ReplyError;
+use crate::command::{Cx, notify};
+use crate::keyspace::Key;
+
+/// `RENAME key newkey`
+pub fn rename(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    rename_to(cx, false)
+}
+
+/// `RENAMENX key newkey`
+pub fn renamenx(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    rename_to(cx, true)
+}
+
+fn rename_to(cx: &mut Cx<'_>, only_new: bool) -> Result<(), ReplyError> {
+    let (from, to) = (cx.key(1), cx.key(2));
+    if cx.lookup_write(&from).is_none() {
+        return Err(ReplyError::NoSuchKey);
+    }
+    let same = from.bytes == to.bytes;
+    if !same && !(only_new && cx.lookup_write(&to).is_some()) {
+        cx.dbm(&to).remove(&to);
+        if let Some(entry) = cx.dbm(&from).take(&from) {
+            cx.dbm(&to).put(&to, entry);
+        }
+        cx.propagate();
+        cx.notify(notify::GENERIC, "rename_from", from.bytes);
+        cx.notify(notify::GENERIC, "rename_to", to.bytes);
+        if only_new {
+            cx.out.integer(1);
+            return Ok(());
+        }
+    } else if only_new {
+        cx.out.integer(0);
+        return Ok(());
+    }
+    cx.out.ok();
+    Ok(())
+}
+
+/// A database index as redis' getIntFromObject and selectDb judge it.
+fn database(cx: &mut Cx<'_>, word: &[u8]) -> Result<usize, ReplyError> {
+    let index = parse_i64(word).ok_or(ReplyError::NotInteger)?;
+    if i32::try_from(index).is_err() {
+        let text = format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX);
+        return Err(cx.fail(text));
+    }
+    match usize::try_from(index) {
+        Ok(index) if index < cx.settings.databases => Ok(index),
+        _ => Err(ReplyError::Text("ERR DB index is out of range")),
+    }
+}
+
+/// `MOVE key db`
+pub fn move_key(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    let word = cx.arg(2);
+    let (from, to) = (cx.db, database(cx, word)?);
+    if from == to {
+        return Err(ReplyError::Text("ERR source and destination objects are the same"));
+    }
+    let key = cx.key(1);
+    let moved = cx.lookup_write(&key).is_some() && cx.db_at(to, &key).write(&key).is_none();
+    if moved {
+        if let Some(entry) = cx.dbm(&key).take(&key) {
+            cx.db_at(to, &key).put(&key, entry);
+        }
+        cx.propagate();
+        cx.notify(notify::GENERIC, "move_from", key.bytes);
+        notify_in(cx, to, "move_to", &key);
+    }
+    cx.out.integer(moved as i64);
+    Ok(())
+}
+
+/// A generic event in another database than the selected one.
+fn notify_in(cx: &mut Cx<'_>, db: usize, name: &'static str, key: &Key<'_>) {
+    let selected = std::mem::replace(&mut cx.db, db);
+    cx.notify(notify::GENERIC, name, key.bytes);
+    cx.db = selected;
+}
+
+/// `COPY source destination [DB index] [REPLACE]`
+pub fn copy(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    let (mut to_db, mut replace, mut index) = (cx.db, false, 3);
+    while index < cx.argc() {
+        let word = cx.arg(index);
+        if word.eq_ignore_ascii_case(b"replace") {
+            replace = true;
+        } else if word.eq_ignore_ascii_case(b"db") && index + 1 < cx.argc() {
+            index += 1;
+            let word = cx.arg(index);
+            to_db = database(cx, word)?;
+        } else {
+            return Err(ReplyError::Syntax);
+        }
+        index += 1;
+    }
+    let (from, to) = (cx.key(1), cx.key(2));
+    if to_db == cx.db && from.bytes == to.bytes {
+        return Err(ReplyError::Text("ERR source and destination objects are the same"));
+    }
+    let Some(copied) = cx.lookup_read(&from).map(|entry| entry.duplicate(to.bytes)) else {
+        cx.out.integer(0);
+        return Ok(());
+    };
+    if cx.db_at(to_db, &to).write(&to).is_some() && !replace {
+        cx.out.integer(0);
+        return Ok(());
+    }
+    cx.db_at(to_db, &to).put(&to, copied);
+    cx.propagate();
+    notify_in(cx, to_db, "copy_to", &to);
+    cx.out.integer(1);
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! DEBUG DIGEST and DEBUG DIGEST-VALUE: redis' order-free SHA-1 sum over the data set.
+//!
+//! Called by the DEBUG command; each core sums its share of each database with [`database_digest`], the coordinator joins
+//! them with [`combine_digests`]. Scheme (facts of redis' debug.c): xor = d ^= SHA1(data); mix = d ^= SHA1(data), d = SHA1(d). A key: mix key,
+//! mix type u32 BE, value, "!!expire!!" xored if it has an expiry. The sum: per non-empty database mix its index u32 BE, then xor each key's digest.
+use super::Keyspace;
+use super::entry::{Entry, ValueRef};
+use crate::types::element::Element;
+use sha1::{Digest as _, Sha1};
+
+/// A SHA-1 sized sum.
+pub type Digest = [u8; 20];
+
+const TYPE_STRING: u32 = 0;
+const TYPE_HASH: u32 = 4;
+
+fn xor_raw(digest: &mut Digest, other: &Digest) {
+    digest.iter_mut().zip(other).for_each(|(own, other)| *own ^= other);
+}
+
+fn xor(digest: &mut Digest, data: &[u8]) {
+    xor_raw(digest, &Sha1::digest(data).into());
+}
+
+fn mix(digest: &mut Digest, data: &[u8]) {
+    xor(digest, data);
+    *digest = Sha1::digest(*digest).into();
+}
+
+fn mix_element(digest: &mut Digest, element: Element<'_>) {
+    mix(digest, &element.to_bytes());
+}
+
+fn add_value(digest: &mut Digest, entry: Entry<'_>) {
+    let kind = if matches!(entry.value(), ValueRef::Hash(_)) { TYPE_HASH } else { TYPE_STRING };
+    mix(digest, &kind.to_be_bytes());
+    match entry.value() {
+        ValueRef::Int(number) => mix_element(digest, Element::Int(number)),
+        ValueRef::Bytes(bytes) => mix(digest, bytes),
+        ValueRef::Shared(bytes) => mix(digest, bytes),
+        ValueRef::Hash(hash) => {
+            for (field, value) in hash.iter() {
+                let mut pair = Digest::default();
+                mix_element(&mut pair, field);
+                mix_element(&mut pair, value);
+                xor(digest, &pair);
+            }
+        }
+    }
+    if entry.expire_at().is_some() {
+        xor(digest, b"!!expire!!");
+    }
+}
+
+/// DEBUG DIGEST-VALUE of one key.
+pub fn value_digest(entry: Entry<'_>) -> Digest {
+    let mut digest = Digest::default();
+    add_value(&mut digest, entry);
+    digest
+}
+
+/// This core's share of a database; shares are combined by xor, which [`combine_digests`] does.
+pub fn database_digest(keyspace: &Keyspace, db: usize) -> Digest {
+    let mut sum = Digest::default();
+    for entry in keyspace.dict(db).iter() {
+        let mut digest = Digest::default();
+        mix(&mut digest, entry.key());
+        add_value(&mut digest, entry);
+        xor(&mut sum, &digest);
+    }
+    sum
+}
+
+/// DEBUG DIGEST of everything, from all cores' shares: `(database, keys of the share, share)` in any order.
+pub fn combine_digests(shares: &[(usize, u64, Digest)]) -> Digest {
+    let databases = shares.iter().map(|share| share.0 + 1).max().unwrap_or(0);
+    let mut digest = Digest::default();
+    for db in 0..databases {
+        let of_db = || shares.iter().filter(|share| share.0 == db);
+        if of_db().all(|share| share.1 == 0) {
+            continue;
+        }
+        mix(&mut digest, &(db as u32).to_be_bytes());
+        of_db().for_each(|share| xor_raw(&mut digest, &share.2));
+    }
+    digest
+}

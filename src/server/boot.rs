@@ -1,0 +1,251 @@
+//! From a configuration to running cores, and back to a clean exit.
+//!
+//! `main` calls [`run`]. Order: daemonize, log, limits, table, sockets, then one thread per core; the start ends with redis' two lines when
+//! every core has its ring. Invariant: whatever fails before that is one fatal line and exit 1. Bounds: `limits::MAX_CORES`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::{listen, network, registry, signals};
+use crate::base::prng::Prng;
+use crate::base::{clock, siphash, ticks};
+use crate::command::SlotMap;
+use crate::config::{Config, Settings};
+use crate::effect::Log;
+use crate::keyspace::Keyspace;
+use crate::observe::identity::Identity;
+use crate::observe::log::{notice, warning};
+use crate::runtime::executor::{self, Classes};
+use crate::runtime::mesh::{self, Port};
+use crate::runtime::process::{self, Allowance};
+use crate::runtime::watchdog::Watchdog;
+use crate::session::connection::Listener;
+use crate::session::core::{Core, Message, Shared};
+use crate::shard::Shard;
+
+/// A reason not to start: one line, with its remedy.
+#[derive(Debug)]
+pub struct Fatal(pub String);
+
+/// Open files the process needs beside its clients, as redis reserves them.
+const RESERVED_FILES: u64 = 32;
+
+/// Runs the server until it is told to stop.
+///
+/// Errors: anything that prevents the start.
+pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
+    let settings = Settings::from(&config);
+    super::daemon::prepare(&settings).map_err(Fatal)?;
+    crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
+    process::disable_huge_pages();
+    crate::observe::crash::install();
+    siphash::init_seed();
+    ticks::calibrate();
+    let allowance = process::allowance();
+    let threads = thread_count(&settings, &allowance);
+    raise_limits(&settings, threads);
+    announce(&config, &config_file, &settings, threads);
+    let (table, controls) = registry::build(&settings.renames).map_err(Fatal)?;
+    let listeners = listen::listen(&settings).map_err(Fatal)?;
+    let signal_fd = signals::catch().map_err(|error| Fatal(format!("signalfd: {error}")))?;
+    let identity = Identity {
+        run_id: make_run_id(),
+        config_file,
+        executable: std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string()),
+        started_ms: clock::now_ms(),
+        tcp_port: settings.port,
+    };
+    let shared = Arc::new(Shared {
+        table,
+        controls,
+        connections: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        watchdog: Watchdog::default(),
+        stopping: AtomicBool::new(false),
+        next_client: AtomicU64::new(1),
+        identity,
+    });
+    super::daemon::write_pid_file(&settings);
+    start_cores(threads, &allowance, &settings, config, shared, listeners, signal_fd)?;
+    super::daemon::remove_pid_file(&settings);
+    warning("Redis is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// What one core's thread is started with.
+struct Seed {
+    port: Port<Message>,
+    cpu: Option<usize>,
+    shared: Arc<Shared>,
+    map: SlotMap,
+    config: Arc<Config>,
+    listeners: Vec<Listener>,
+    signal_fd: i32,
+    started: mpsc::Sender<Result<(), String>>,
+}
+
+fn start_cores(
+    threads: usize,
+    allowance: &Allowance,
+    settings: &Settings,
+    config: Config,
+    shared: Arc<Shared>,
+    listeners: Vec<Listener>,
+    signal_fd: i32,
+) -> Result<(), Fatal> {
+    let (sender, receiver) = mpsc::channel();
+    let (map, config) = (SlotMap::even(threads), Arc::new(config));
+    let cpus = pinning(settings, allowance, threads);
+    let mut handles = Vec::new();
+    let mut listeners = Some(listeners);
+    for port in mesh::mesh(threads) {
+        let core = port.core();
+        let seed = Seed {
+            port,
+            cpu: cpus.get(core).copied(),
+            shared: Arc::clone(&shared),
+            map: map.clone(),
+            config: Arc::clone(&config),
+            listeners: if core == 0 { listeners.take().unwrap_or_default() } else { Vec::new() },
+            signal_fd: if core == 0 { signal_fd } else { -1 },
+            started: sender.clone(),
+        };
+        let thread =
+            std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
+        handles.push(thread.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?);
+    }
+    drop(sender);
+    for _ in 0..threads {
+        match receiver.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(text)) => return Err(Fatal(text)),
+            Err(_) => return Err(Fatal(String::from("a core ended while starting"))),
+        }
+    }
+    crate::observe::identity::note_startup_memory();
+    notice("Server initialized");
+    notice("Ready to accept connections");
+    super::daemon::tell_supervisor(settings);
+    shared.watchdog.watch(|| handles.iter().all(|handle| handle.is_finished()));
+    for handle in handles {
+        let _ = handle.join();
+    }
+    Ok(())
+}
+
+/// The life of one core's thread.
+fn run_core(seed: Seed) {
+    let started = seed.started.clone();
+    let cpu = seed.cpu;
+    let result = executor::run(cpu, move |classes| live(seed, classes));
+    if let Err(error) | Ok(Err(error)) = result.map_err(|error| error.0) {
+        let _ = started.send(Err(error));
+    }
+}
+
+/// The network task and upkeep of one core, until the process stops.
+async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
+    let Seed { port, shared, map, config, listeners, signal_fd, started, .. } = seed;
+    let (id, kept) = (port.core(), Arc::clone(&shared));
+    let settings = Settings::from(&*config);
+    let space = Keyspace::new(settings.databases, Prng::from_entropy().next_u64());
+    let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0 });
+    let mut core = Core::new(port, shared, map, config, shard)
+        .map_err(|error| executor::explain(&error.to_string(), Some(&error)))?;
+    for (index, listener) in listeners.iter().enumerate() {
+        core.ring.accept(listener.fd, index as u32);
+    }
+    core.listeners = listeners;
+    if signal_fd >= 0 {
+        core.signal_fd = signal_fd;
+        core.ring.poll_in(signal_fd, 0);
+    }
+    let core = Rc::new(RefCell::new(core));
+    let _ = started.send(Ok(()));
+    drop(started);
+    let upkeep = glommio::spawn_local_into(tend(Rc::clone(&core)), classes.background);
+    let network = glommio::spawn_local_into(network::drive(core), classes.network);
+    let (Ok(upkeep), Ok(network)) = (upkeep, network) else {
+        return Err(String::from("cannot start the core's tasks"));
+    };
+    let (shared, watched) = (Arc::clone(&kept), kept);
+    let attended = glommio::spawn_local(async move { watched.watchdog.attend(id).await });
+    network.await;
+    attended.cancel().await;
+    upkeep.cancel().await;
+    shared.watchdog.leave(id);
+    Ok(())
+}
+
+/// Upkeep: ten times a second, or every millisecond while work is left.
+async fn tend(core: Rc<RefCell<Core>>) {
+    loop {
+        let more = core.borrow_mut().upkeep();
+        let pause = if more { Duration::from_millis(1) } else { Duration::from_millis(100) };
+        glommio::timer::sleep(pause).await;
+    }
+}
+
+fn thread_count(settings: &Settings, allowance: &Allowance) -> usize {
+    match settings.threads {
+        0 => allowance.threads,
+        wanted => wanted.min(crate::limits::MAX_CORES),
+    }
+}
+
+/// The CPU of each core: as configured, else the allowed ones in order; none where cores are shared.
+fn pinning(settings: &Settings, allowance: &Allowance, threads: usize) -> Vec<usize> {
+    if !settings.thread_affinity.is_empty() {
+        return settings.thread_affinity.iter().copied().cycle().take(threads).collect();
+    }
+    if allowance.shared || threads > allowance.cpus.len() || threads < allowance.threads {
+        return Vec::new();
+    }
+    allowance.cpus.iter().copied().take(threads).collect()
+}
+
+fn raise_limits(settings: &Settings, threads: usize) {
+    let wanted = settings.maxclients as u64 + RESERVED_FILES + 16 * threads as u64;
+    let got = process::raise_limit(libc::RLIMIT_NOFILE, wanted);
+    if got < wanted {
+        warning(&format!(
+            "Only {got} files can be open, too few for maxclients {}: raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=) to {wanted}",
+            settings.maxclients
+        ));
+    }
+    process::raise_limit(libc::RLIMIT_MEMLOCK, (8 + 4 * threads as u64) << 20);
+}
+
+fn announce(config: &Config, config_file: &str, settings: &Settings, threads: usize) {
+    let version = env!("CARGO_PKG_VERSION");
+    warning(&format!(
+        "shoal {version} (redis {}) starting, pid={}, threads={threads}",
+        crate::observe::identity::REDIS_VERSION,
+        std::process::id()
+    ));
+    if config_file.is_empty() {
+        warning(
+            "Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf",
+        );
+    } else {
+        notice("Configuration loaded");
+    }
+    let idle = config.accepted_without_effect();
+    if !idle.is_empty() {
+        notice(&format!("Directives known but without effect here: {}", idle.join(", ")));
+    }
+    if settings.port != 0 {
+        notice(&format!("Running mode=standalone, port={}.", settings.port));
+    }
+}
+
+/// 40 hexadecimal digits from the kernel's random source.
+fn make_run_id() -> String {
+    let mut bytes = [0; 20];
+    crate::base::prng::fill_from_kernel(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,119 @@
+//! What a command must pass before it runs: known, right arity, authenticated, allowed here, memory, MULTI.
+//!
+//! `session::run` calls [`admit`] once per command, in the order of redis' processCommand, so that the same mistake gets the same error.
+//! Invariant: a refused command has no effect but its error (and aborts an open MULTI). Bounds: none.
+//! Why before any hop: a refusal must not cost another core anything.
+
+use super::core::Core;
+use super::multi::Queued;
+use super::{Session, client_flag, route};
+use crate::command::lookup::Command;
+use crate::command::reply_error::ReplyError;
+use crate::command::row::flag;
+use crate::resp::{Args, OwnedCommand};
+
+/// What a connection from outside is told in protected mode (redis' text).
+pub const PROTECTED_MODE_TEXT: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
+
+/// Whether a command may run now.
+pub enum Verdict {
+    /// It may.
+    Run(Command),
+    /// It was refused, or queued: the reply is written.
+    Answered,
+    /// It waits for CLIENT UNPAUSE; nothing was written.
+    Paused,
+}
+
+/// Checks the command at the head of the session's input.
+pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
+    session.client.last_active_ms = core.now_ms;
+    let command = match core.shared.table.find(args) {
+        Ok(command) => command,
+        Err(unknown) => {
+            core.stats.count_error("ERR");
+            session.out.error_bytes(&unknown.bytes(args));
+            if let Some(multi) = session.multi.as_mut() {
+                multi.aborted = true;
+            }
+            return Verdict::Answered;
+        }
+    };
+    let row = command.row;
+    if !row.arity_fits(args.len()) {
+        core.stats.reject(command.id);
+        return refuse(core, session, &crate::command::reply_error::wrong_arity(row));
+    }
+    if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
+        core.stats.reject(command.id);
+        return refuse(core, session, "NOAUTH Authentication required.");
+    }
+    if row.flags.has(flag::PROTECTED)
+        && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0)
+    {
+        core.stats.reject(command.id);
+        return refuse(core, session, &crate::command::reply_error::protected_command(row));
+    }
+    if row.flags.has(flag::NO_MULTI) && session.multi.is_some() {
+        core.stats.reject(command.id);
+        return refuse(core, session, "ERR Command not allowed inside a transaction");
+    }
+    if core.settings.maxmemory > 0 && !core.make_room() && row.flags.has(flag::DENYOOM) {
+        core.stats.reject(command.id);
+        return refuse(core, session, ReplyError::OutOfMemory.text(""));
+    }
+    if session.client.flags & client_flag::PUBSUB != 0
+        && session.out.proto() == 2
+        && !super::pubsub::allowed(row)
+    {
+        core.stats.reject(command.id);
+        let name = row.full_name;
+        let text = format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        );
+        return refuse(core, session, &text);
+    }
+    if core.paused.holds(core.now_ms, row, session) {
+        return Verdict::Paused;
+    }
+    if session.multi.is_some() && !runs_inside_multi(row.name) {
+        queue(core, session, command, args);
+        session.out.simple("QUEUED");
+        return Verdict::Answered;
+    }
+    session.client.last_command = Some(row);
+    Verdict::Run(command)
+}
+
+fn runs_inside_multi(name: &str) -> bool {
+    matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+/// Control commands that look at every core's shard: within a transaction they must have them in hand.
+fn visits_shards(full_name: &str) -> bool {
+    matches!(full_name, "debug" | "info" | "memory|stats" | "memory|doctor" | "config|resetstat")
+}
+
+fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
+    let is_control = core.shared.controls[command.id as usize].is_some();
+    let cores = match is_control {
+        true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
+        true if command.row.first_key == 0 => Default::default(),
+        _ => route::cores_of(core, command.row, args),
+    };
+    let Some(multi) = session.multi.as_mut() else { return };
+    multi.note(command.row);
+    multi.cores.0 |= cores.0;
+    multi.bytes += args.iter().map(|word| word.len()).sum::<usize>();
+    multi.queue.push(Queued { command: command.id, words: OwnedCommand::from_args(args) });
+}
+
+/// Writes the error; an open MULTI will abort.
+fn refuse(core: &mut Core, session: &mut Session, text: &str) -> Verdict {
+    core.stats.count_error(text);
+    session.out.error_text(text);
+    if let Some(multi) = session.multi.as_mut() {
+        multi.aborted = true;
+    }
+    Verdict::Answered
+}

@@ -1,0 +1,371 @@
+//! A core: everything one thread owns, and its turn.
+//!
+//! `server::boot` makes one per thread and drives [`Core::turn`] from the network task; background tasks borrow it between
+//! turns. A turn: reap completions, take messages, run sessions, then seal the log, hand out sends and
+//! flush the mesh; only after that does the driver submit and wait, so nothing leaves before its effects are published.
+//!
+//! Invariant: `shard` is `None` exactly while it is lent; sessions that need it wait in `waiting`, in order of arrival.
+//! Bounds: a turn handles the completions that are there, then ends. Why one struct: the parts of a core are used together in every command, and only by this thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::connection::{Connection, Listener};
+use super::multi::Watched;
+use super::{Control, Session, run};
+use crate::base::slab::Slab;
+use crate::base::{clock, ticks};
+use crate::command::lookup::Table;
+use crate::command::{Outcome, SlotMap};
+use crate::config::{Config, Settings};
+use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
+use crate::observe::stats::CoreStats;
+use crate::runtime::mesh::Port;
+use crate::runtime::watchdog::Watchdog;
+use crate::runtime::ring::{Completion, Op, Ring};
+use crate::shard::{Shard, execute, upkeep};
+
+/// Budget of one upkeep step, in microseconds.
+const UPKEEP_BUDGET_US: u64 = 200;
+/// Allocations freed in one upkeep step.
+const FREE_BUDGET: usize = 2000;
+
+/// What cores send each other.
+pub enum Message {
+    /// A session that needs this core, or comes home.
+    Session(Box<Session>),
+    /// A shard comes home from a transaction.
+    Shard(Box<Shard>),
+    /// A connection to adopt.
+    Adopt(Box<super::connection::Accepted>),
+    /// A watched key to forget.
+    Unwatch(Box<Watched>),
+    /// Bytes for a connection outside its request order: (connection, client id, bytes).
+    Push(Box<(u32, u64, bytes::Bytes)>),
+    /// Anything rare.
+    Call(Box<dyn FnOnce(&mut Core) + Send>),
+}
+
+/// What all cores know; nothing on a command's path is written here.
+pub struct Shared {
+    /// Commands by name.
+    pub table: Table,
+    /// Control commands by command id.
+    pub controls: Vec<Option<Control>>,
+    /// Connections per core, for spreading new ones.
+    pub connections: [AtomicUsize; MAX_CORES],
+    /// Bytes of keys and values per core, published once a turn (read by eviction).
+    pub space_bytes: [AtomicUsize; MAX_CORES],
+    /// Keeps executors from sleeping with work in hand.
+    pub watchdog: Watchdog,
+    /// Set once: cores leave their loops.
+    pub stopping: AtomicBool,
+    /// Next client id.
+    pub next_client: std::sync::atomic::AtomicU64,
+    /// Facts of this process that INFO shows.
+    pub identity: crate::observe::identity::Identity,
+}
+
+/// Everything one core owns.
+pub struct Core {
+    /// Its end of the mesh.
+    pub mesh: Port<Message>,
+    /// Its socket ring.
+    pub ring: Ring,
+    /// Its shard; `None` while lent.
+    pub shard: Option<Box<Shard>>,
+    /// Sessions that wait for the shard.
+    pub waiting: VecDeque<Box<Session>>,
+    /// Connections at home here.
+    pub connections: Slab<Connection>,
+    /// Listening sockets (core 0 only).
+    pub listeners: Vec<Listener>,
+    /// Connections with replies to send.
+    pub dirty: Vec<u32>,
+    /// Known to all cores.
+    pub shared: Arc<Shared>,
+    /// slot -> core.
+    pub map: SlotMap,
+    /// All directives (this core's copy).
+    pub config: Arc<Config>,
+    /// Hot directives.
+    pub settings: Arc<Settings>,
+    /// Internal clock at the start of the turn, in milliseconds.
+    pub now_ms: u64,
+    /// Monotonic clock at the start of the turn, in microseconds.
+    pub now_us: u64,
+    /// Wall minus internal clock.
+    pub wall_offset_ms: i64,
+    /// Counters.
+    pub stats: CoreStats,
+    /// Observers of commands: (core, connection, client id) of every MONITOR.
+    pub monitors: Vec<(usize, u32, u64)>,
+    /// Subscribers of channels homed or matched here.
+    pub pubsub: super::pubsub::PubSub,
+    /// Slow commands of this core.
+    pub slowlog: crate::observe::slowlog::SlowLog,
+    /// Latency samples of this core.
+    pub latency: crate::observe::latency::Latency,
+    /// Until when commands pause, and whether only writes do.
+    pub paused: super::pause::Pause,
+    /// Registrations to drop when the shard is home again.
+    pub unwatch_later: Vec<Watched>,
+    /// Tells of SIGTERM and SIGINT (core 0).
+    pub signal_fd: std::os::fd::RawFd,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    /// Commands that take at least this long are looked at (`account`).
+    pub slow_ticks: u64,
+    /// Scratch of the executor.
+    pub outcome: Outcome,
+    inbox: VecDeque<Message>,
+    completions: Vec<Completion>,
+    id: usize,
+    cores: usize,
+}
+
+impl Core {
+    /// Makes the core on its own thread (the ring belongs to the thread that makes it).
+    pub fn new(
+        mesh: Port<Message>,
+        shared: Arc<Shared>,
+        map: SlotMap,
+        config: Arc<Config>,
+        shard: Box<Shard>,
+    ) -> std::io::Result<Core> {
+        let ring = Ring::new(RECV_BUFFERS, RECV_BUFFER_SIZE)?;
+        mesh.set_ring_fd(ring.fd());
+        let settings = Arc::new(Settings::from(&*config));
+        let (id, cores) = (mesh.core(), mesh.cores());
+        let stats = CoreStats::new(shared.table.len());
+        let mut core = Core {
+            mesh,
+            ring,
+            shard: Some(shard),
+            waiting: VecDeque::new(),
+            connections: Slab::new(),
+            listeners: Vec::new(),
+            dirty: Vec::new(),
+            shared,
+            map,
+            config,
+            settings,
+            now_ms: clock::now_ms(),
+            now_us: clock::monotonic_us(),
+            wall_offset_ms: clock::sample_wall(),
+            stats,
+            monitors: Vec::new(),
+            pubsub: Default::default(),
+            slowlog: Default::default(),
+            latency: Default::default(),
+            paused: Default::default(),
+            unwatch_later: Vec::new(),
+            signal_fd: -1,
+            active_expire: true,
+            slow_ticks: 0,
+            outcome: Outcome::default(),
+            inbox: VecDeque::new(),
+            completions: Vec::new(),
+            id,
+            cores,
+        };
+        core.update_slow_ticks();
+        Ok(core)
+    }
+
+    /// Takes a new configuration into use.
+    pub fn configure(&mut self, config: Arc<Config>) {
+        self.settings = Arc::new(Settings::from(&*config));
+        self.config = config;
+        self.update_slow_ticks();
+    }
+
+    /// This core's index.
+    #[inline]
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// How many cores there are.
+    #[inline]
+    pub fn cores(&self) -> usize {
+        self.cores
+    }
+
+    /// Reads the clocks: once per turn, and after a command that took long.
+    pub fn sample_clock(&mut self) {
+        self.now_us = clock::monotonic_us();
+        self.now_ms = clock::internal_ms(self.now_us);
+    }
+
+    /// One turn: everything that has arrived is handled, what it caused is published, then queued to leave.
+    /// Returns whether anything happened.
+    pub fn turn(&mut self) -> bool {
+        self.ring.reap(&mut self.completions);
+        self.mesh.receive(&mut self.inbox);
+        if self.completions.is_empty() && self.inbox.is_empty() && self.dirty.is_empty() {
+            return false;
+        }
+        self.sample_clock();
+        let mut completions = std::mem::take(&mut self.completions);
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        while let Some(message) = self.inbox.pop_front() {
+            self.handle(message);
+        }
+        self.drain_waiting();
+        self.end_turn();
+        true
+    }
+
+    /// Publishes effects, then lets replies and messages leave.
+    pub fn end_turn(&mut self) {
+        if let Some(shard) = self.shard.as_deref_mut() {
+            execute::seal(shard);
+        }
+        self.flush_connections();
+        self.flush_mesh();
+    }
+
+    /// Publishes effects and lets messages leave before the turn ends.
+    pub fn publish_and_flush(&mut self) {
+        if let Some(shard) = self.shard.as_deref_mut() {
+            execute::seal(shard);
+        }
+        self.flush_mesh();
+    }
+
+    /// Hands queued messages to their cores and rings those that sleep.
+    pub fn flush_mesh(&mut self) {
+        let ring = &mut self.ring;
+        self.mesh.flush(|fd| ring.ring_doorbell(fd));
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion.token.op {
+            Op::Recv | Op::RecvInto => self.received(completion),
+            Op::Send => self.sent(completion),
+            Op::Accept => self.accepted(completion),
+            Op::Poll => self.signalled(completion),
+            Op::Doorbell | Op::Cancel => {}
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Session(session) => {
+                self.stats.hops_in += 1;
+                if session.homeward { self.park(session) } else { run::run(self, session, &[]) }
+            }
+            Message::Shard(shard) => self.take_home(shard),
+            Message::Adopt(accepted) => self.adopt(*accepted),
+            Message::Unwatch(watched) => match self.shard.as_deref_mut() {
+                Some(shard) => watched.release_on(shard),
+                None => self.unwatch_later.push(*watched),
+            },
+            Message::Push(push) => self.push_bytes(push.0, push.1, push.2),
+            Message::Call(call) => call(self),
+        }
+    }
+
+    /// The shard is home again.
+    pub fn take_home(&mut self, mut shard: Box<Shard>) {
+        for watched in self.unwatch_later.drain(..) {
+            watched.release_on(&mut shard);
+        }
+        self.shard = Some(shard);
+    }
+
+    /// Sessions that waited for the shard go on, until one takes it away again.
+    fn drain_waiting(&mut self) {
+        while self.shard.is_some() {
+            let Some(session) = self.waiting.pop_front() else { return };
+            run::run(self, session, &[]);
+        }
+    }
+
+    /// Whether the core may sleep.
+    pub fn is_idle(&self) -> bool {
+        self.dirty.is_empty() && self.inbox.is_empty() && self.mesh.queued() == 0
+    }
+
+    /// Whether the process is stopping.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Stopping and upkeep.
+impl Core {
+    /// The signal descriptor is readable: an orderly stop.
+    fn signalled(&mut self, completion: Completion) {
+        let fd = self.signal_fd;
+        if !completion.more && completion.result >= 0 {
+            self.ring.poll_in(fd, 0);
+        }
+        let mut info = std::mem::MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: reads at most the struct's size into it; a short read leaves zeroes, which name no signal.
+        let signal = unsafe {
+            if libc::read(fd, info.as_mut_ptr().cast(), size) != size as isize {
+                return;
+            }
+            info.assume_init().ssi_signo as i32
+        };
+        let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
+        crate::observe::log::warning(&format!("Received {name} scheduling shutdown..."));
+        self.stop();
+    }
+
+    /// Ends all cores after this turn.
+    pub fn stop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        for other in (0..self.cores).filter(|&other| other != self.id) {
+            self.mesh.send(other, Message::Call(Box::new(|_| ())));
+        }
+        self.flush_mesh();
+    }
+
+    /// Books the time of a turn that did something.
+    #[inline]
+    pub fn note_turn(&mut self, started: u64) {
+        let ticks = ticks::now().wrapping_sub(started);
+        self.stats.turns += 1;
+        self.stats.busy_ticks += ticks;
+        self.stats.longest_turn_ticks = self.stats.longest_turn_ticks.max(ticks);
+    }
+
+    /// Upkeep, ten times a second and between: expiry, lazy free, timeouts, pauses. Returns whether more waits.
+    pub fn upkeep(&mut self) -> bool {
+        self.sample_clock();
+        self.wall_offset_ms = clock::sample_wall();
+        self.stats.sample_rates(self.now_ms);
+        let mut more = false;
+        if let Some(mut shard) = self.shard.take() {
+            let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
+            if self.active_expire {
+                let started = ticks::now();
+                more |= upkeep::expire(&mut shard, now_ms, UPKEEP_BUDGET_US, &settings, &mut self.outcome);
+                self.stats.expire_ticks += ticks::now().wrapping_sub(started);
+            }
+            more |= !shard.space.free_step(FREE_BUDGET);
+            self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
+            self.shard = Some(shard);
+        }
+        if !self.outcome.events.is_empty() {
+            let mut events = std::mem::take(&mut self.outcome.events);
+            self.publish_events(&mut events);
+        }
+        if !self.paused.is_on(self.now_ms) {
+            while let Some(session) = self.paused.sessions.pop_front() {
+                run::run(self, session, &[]);
+            }
+        }
+        self.close_idle_connections();
+        self.end_turn();
+        more
+    }
+}
