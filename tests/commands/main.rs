@@ -122,7 +122,14 @@ fn expect(client: &mut Client, expected: &Expected) -> Result<(), String> {
 fn run_tables(plan: Plan, own_tag: &str, other_tag: &str) {
     let (mut failures, mut count) = (Vec::new(), 0);
     let mut server = plan.clone().start();
+    let listed = server.connect().run("COMMAND LIST").items().map_or_else(Vec::new, |names| names.to_vec());
+    let listed: Vec<String> = listed.iter().map(|name| name.text().to_lowercase()).collect();
     for case in cases().iter().filter(|case| !case.tags.iter().any(|tag| tag == other_tag)) {
+        let needed = case.tags.iter().find_map(|tag| tag.strip_prefix("@needs="));
+        if let Some(missing) = needed.filter(|name| !listed.iter().any(|listed| listed == name)) {
+            println!("{own_tag}: {missing} is not there yet: left out {}", case.name);
+            continue;
+        }
         for delivery in [Delivery::Whole, Delivery::ByteByByte, Delivery::Pipeline] {
             if delivery == Delivery::Pipeline && !can_pipeline(case) {
                 continue;

@@ -2,7 +2,8 @@
 //!
 //! Called by main for each `*.txt` here. One case:
 //! ```text
-//! == name of the case            @redis or @shoal: only there;  @serial: never delivered as one pipeline
+//! == name of the case            @redis or @shoal: only there;  @serial: never delivered as one pipeline;
+//!                                @needs=command: left out (and printed) while the server does not list the command
 //! > SET k "a\r\nb"               a command on connection A (quoting as in inline commands)
 //! < +OK                          its exact reply
 //! B> GET k                       another connection
