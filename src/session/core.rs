@@ -22,8 +22,8 @@ use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
-use crate::runtime::watchdog::Watchdog;
 use crate::runtime::ring::{Completion, Op, Ring};
+use crate::runtime::watchdog::Watchdog;
 use crate::shard::{Shard, execute, upkeep};
 
 /// Budget of one upkeep step, in microseconds.
