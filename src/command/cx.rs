@@ -60,6 +60,20 @@ pub enum Spaces<'a> {
     Many(&'a SlotMap, Vec<Option<&'a mut Keyspace>>),
 }
 
+impl Spaces<'_> {
+    /// The keyspace that owns `key`.
+    #[inline]
+    pub fn of(&mut self, key: &Key<'_>) -> &mut Keyspace {
+        match self {
+            Spaces::One(space) => space,
+            Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref_mut() {
+                Some(space) => space,
+                None => unreachable!("route involves the shard of every key"),
+            },
+        }
+    }
+}
+
 /// Event classes of keyspace notifications (`notify-keyspace-events`), as bits.
 pub mod notify {
     /// `K`: keyspace events.
@@ -177,13 +191,7 @@ impl<'a> Cx<'a> {
     /// The keyspace that owns `key`.
     #[inline]
     pub fn space(&mut self, key: &Key<'_>) -> &mut Keyspace {
-        match &mut self.spaces {
-            Spaces::One(space) => space,
-            Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref_mut() {
-                Some(space) => space,
-                None => unreachable!("route involves the shard of every key"),
-            },
-        }
+        self.spaces.of(key)
     }
 
     /// Every keyspace in reach, by core.
@@ -213,6 +221,13 @@ impl<'a> Cx<'a> {
         self.dbm(key).read(key)
     }
 
+    /// As [`Cx::lookup_read`], with the reply beside it: a value is written from where it lies.
+    #[inline]
+    pub fn read_beside_out(&mut self, key: &Key<'_>) -> (Option<Entry<'_>>, &mut Out) {
+        let space = self.spaces.of(key);
+        (space.db(self.db, self.access).read(key), &mut *self.out)
+    }
+
     /// Looks a key up to change it.
     #[inline]
     pub fn lookup_write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
@@ -224,7 +239,8 @@ impl<'a> Cx<'a> {
     pub fn propagate(&mut self) {
         self.outcome.dirty += 1;
         if self.staging.is_some() {
-            let words: SmallVec<[&[u8]; 8]> = (0..self.args.len()).map(|index| self.args.get(index)).collect();
+            let words: SmallVec<[&[u8]; 8]> =
+                (0..self.args.len()).map(|index| self.args.get(index)).collect();
             self.stage(Kind::Plain, &words);
         }
     }

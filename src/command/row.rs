@@ -300,8 +300,8 @@ pub struct Arg {
     pub kind: Kind,
     /// Which key spec finds it; negative: none.
     pub key_spec: i8,
-    /// The literal that is sent (pure-token) or precedes the value.
-    pub token: &'static str,
+    /// The literal that is sent (pure-token) or precedes the value; `None`: absent (an empty one is MIGRATE's empty key).
+    pub token: Option<&'static str>,
     /// First version that had it.
     pub since: &'static str,
     /// First version in which it was deprecated.
@@ -321,7 +321,7 @@ pub const ARG: Arg = Arg {
     name: "",
     kind: Kind::String,
     key_spec: -1,
-    token: "",
+    token: None,
     since: "",
     deprecated_since: "",
     optional: false,

@@ -5,9 +5,16 @@
 /// Longest host name Redis keeps, with its terminator.
 const HOST_NAME_SIZE: usize = 256;
 
-/// Variables a process title may name.
-const TITLE_VARIABLES: [&[u8]; 6] =
-    [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket"];
+/// Variables a process title may name, and whether they always expand to something.
+const TITLE_VARIABLES: [(&[u8], bool); 7] = [
+    (b"title", false),
+    (b"listen-addr", true),
+    (b"server-mode", false),
+    (b"port", true),
+    (b"tls-port", true),
+    (b"unixsocket", false),
+    (b"config-file", false),
+];
 
 fn is_base_name(value: &[u8]) -> bool {
     !value.contains(&b'/') && !value.contains(&b'\\')
@@ -60,19 +67,26 @@ pub fn nodename(value: &[u8]) -> Result<(), &'static str> {
     Err("Announced human node name contained invalid character")
 }
 
-/// `proc-title-template`: known variables in closed braces, and something to show.
+/// `proc-title-template`: known variables in closed braces, and something to show. `{{` is a brace.
 pub fn proc_title_template(value: &[u8]) -> Result<(), &'static str> {
     const ERROR: &str = "template format is invalid or contains unknown variables";
-    let mut rest = value;
-    while let Some(open) = memchr::memchr(b'{', rest) {
-        let Some(close) = memchr::memchr(b'}', &rest[open..]) else { return Err(ERROR) };
-        let name = &rest[open + 1..open + close];
-        if !name.is_empty() && !TITLE_VARIABLES.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            return Err(ERROR);
+    let (mut at, mut shows) = (0, false);
+    while at < value.len() {
+        if value[at] != b'{' {
+            shows |= !value[at].is_ascii_whitespace();
+            at += 1;
+        } else if value.get(at + 1) == Some(&b'{') {
+            (at, shows) = (at + 2, true);
+        } else {
+            let Some(length) = memchr::memchr(b'}', &value[at..]) else { return Err(ERROR) };
+            let name = &value[at + 1..at + length];
+            let known = TITLE_VARIABLES.iter().find(|(known, _)| *known == name);
+            let Some((_, visible)) = known else { return Err(ERROR) };
+            shows |= visible;
+            at += length + 1;
         }
-        rest = &rest[open + close + 1..];
     }
-    if value.iter().all(u8::is_ascii_whitespace) { Err(ERROR) } else { Ok(()) }
+    if shows { Ok(()) } else { Err(ERROR) }
 }
 
 /// `thread-affinity`: `auto`, `no`, or CPU numbers and ranges.

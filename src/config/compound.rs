@@ -72,7 +72,7 @@ pub fn parse_save_points(words: &[Vec<u8>]) -> Result<Vec<SavePoint>, String> {
     if is_blank(words) {
         return Ok(Vec::new());
     }
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(error());
     }
     let pair = |pair: &[Vec<u8>]| {
@@ -92,7 +92,7 @@ pub fn show_save_points(points: &[SavePoint]) -> String {
 
 /// `client-output-buffer-limit`: the classes named replace those of `before`.
 pub fn parse_output_limits(words: &[Vec<u8>], before: [OutputLimit; 3]) -> Result<[OutputLimit; 3], String> {
-    if words.len() % 4 != 0 {
+    if !words.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".into());
     }
     let mut limits = before;

@@ -12,6 +12,7 @@ pub mod cmdline;
 pub mod compound;
 pub mod file;
 pub mod help;
+pub mod rewrite;
 pub mod schema;
 pub mod settings;
 pub mod store;
@@ -21,3 +22,6 @@ pub mod words;
 pub use compound::{OutputLimit, SavePoint};
 pub use settings::{ClientMemory, EvictionPolicy, FsyncPolicy, PipelineOrder, Settings, ShutdownFlags};
 pub use store::{Config, Rename, SetBy, SetError, UserLine};
+
+#[cfg(test)]
+mod tests;

@@ -103,6 +103,18 @@ fn check_range(unit: Unit, number: i128, min: i128, max: i128) -> Result<(), Str
     })
 }
 
+/// Values that Redis accepts and silently corrects.
+fn correct(name: &str, number: i128) -> i128 {
+    match name {
+        "hz" => number.clamp(1, 500),
+        "repl-backlog-size" => number.max(16 * 1024),
+        _ => number,
+    }
+}
+
+/// Words of 7.2 that the error texts of 7.0 do not list.
+const NEWER_WORDS: [&str; 1] = ["nothing"];
+
 fn parse_choice(words: &[(&'static str, u8)], given: &[Vec<u8>]) -> Result<u8, String> {
     let mut bits = 0;
     let mut known = !given.is_empty();
@@ -115,7 +127,8 @@ fn parse_choice(words: &[(&'static str, u8)], given: &[Vec<u8>]) -> Result<u8, S
     if known {
         return Ok(bits);
     }
-    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    let listed = words.iter().map(|(name, _)| *name).filter(|name| !NEWER_WORDS.contains(name));
+    let names: Vec<&str> = listed.collect();
     Err(format!("argument(s) must be one of the following: {}", names.join(", ")))
 }
 
@@ -143,7 +156,7 @@ impl Value {
             Kind::Number { unit, min, max } => {
                 let number = parse_number(unit, first)?;
                 check_range(unit, number, min, max)?;
-                Value::Number(if directive.name == "hz" { number.clamp(1, 500) } else { number })
+                Value::Number(correct(directive.name, number))
             }
             Kind::Choice { words: known, several } => {
                 let bits = parse_choice(known, words)?;

@@ -63,6 +63,12 @@ impl<'a> EntryMut<'a> {
         }
     }
 
+    /// Makes a string's encoding raw without changing its text, as redis does when it is about to write a bit; no WATCHer
+    /// is told.
+    pub fn make_raw(&mut self) {
+        self.found_mut().update(|entry| entry.bytes_mut().is_some());
+    }
+
     /// APPEND: false for other types than string.
     pub fn append(&mut self, more: &[u8]) -> bool {
         self.changed = true;

@@ -40,8 +40,14 @@ impl Log for RedisFormat {
     fn flush(&self) {}
 }
 
+/// Writes text as it is: the crash report.
+pub fn write_raw(text: &[u8]) {
+    write_line(text);
+}
+
 fn write_line(line: &[u8]) {
-    let Ok(target) = TARGET.read() else { return };
+    // A panicking thread must not wait for a lock it may hold itself.
+    let Ok(target) = TARGET.try_read() else { return };
     if target.is_empty() {
         let _ = std::io::stdout().lock().write_all(line);
     } else if let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(&*target) {

@@ -5,6 +5,8 @@
 
 use hdrhistogram::Histogram;
 
+use super::rates::{Counters, Rates};
+
 /// Counters of one command on one core.
 #[derive(Default)]
 pub struct CommandStats {
@@ -39,6 +41,18 @@ pub struct CoreStats {
     pub output_buffer_limit_disconnections: u64,
     /// Protocol errors.
     pub protocol_errors: u64,
+    /// Receives that brought bytes.
+    pub reads: u64,
+    /// Sends that took bytes.
+    pub writes: u64,
+    /// Refused passwords.
+    pub acl_denied_auth: u64,
+    /// Clients closed for maxmemory-clients.
+    pub evicted_clients: u64,
+    /// Time spent expiring keys in the background, in clock ticks.
+    pub expire_ticks: u64,
+    /// Per second.
+    pub rates: Rates,
     /// Error replies.
     pub error_replies: u64,
     /// Error replies by code.
@@ -64,12 +78,35 @@ pub struct CoreStats {
 impl CoreStats {
     /// Counters for `commands` commands.
     pub fn new(commands: usize) -> CoreStats {
-        CoreStats { by_command: (0..commands).map(|_| CommandStats::default()).collect(), ..Default::default() }
+        CoreStats {
+            by_command: (0..commands).map(|_| CommandStats::default()).collect(),
+            ..Default::default()
+        }
+    }
+
+    /// Samples the rates; called by upkeep.
+    pub fn sample_rates(&mut self, now_ms: u64) {
+        let counters: Counters =
+            [self.commands, self.net_input_bytes, self.net_output_bytes, self.turns, self.busy_ticks];
+        self.rates.sample(now_ms, counters);
+    }
+
+    /// CONFIG RESETSTAT: everything from zero.
+    pub fn reset(&mut self) {
+        *self = CoreStats::new(self.by_command.len());
     }
 
     /// Counts a refusal of command `id`.
     pub fn reject(&mut self, id: u16) {
         self.by_command[id as usize].rejected += 1;
+    }
+
+    /// Counts an error reply as it was written: `-CODE text`.
+    #[cold]
+    pub fn count_error_reply(&mut self, reply: &[u8]) {
+        let line = reply.strip_prefix(b"-").unwrap_or(reply);
+        let code = line.split(|byte| matches!(byte, b' ' | b'\r')).next().unwrap_or_default();
+        self.count_error(&String::from_utf8_lossy(&code[..code.len().min(32)]));
     }
 
     /// Counts an error reply whose text begins with its code.

@@ -333,6 +333,11 @@ impl Out {
         Mark { len: self.buf.len(), pieces: self.pieces.len(), tail: self.tail, attached: self.attached }
     }
 
+    /// What was written into the buffer since `mark` (attached pieces are left out): enough to read an error.
+    pub fn since(&self, mark: Mark) -> &[u8] {
+        self.buf.get(mark.len..).unwrap_or_default()
+    }
+
     /// Whether anything was written since `mark`.
     #[inline]
     pub fn is_at(&self, mark: Mark) -> bool {

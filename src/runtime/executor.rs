@@ -4,7 +4,7 @@
 //! work (expiry, lazy free, later snapshot and rewrite) as tasks of class [`Class::Background`] with fewer shares.
 //! Invariant: a task borrows the core's state only between two awaits. The network task parks in our own ring, not in
 //! glommio: the core's idle wait is our ring (RUNTIME.md).
-//! Bounds: glommio's preempt timer is 1 ms, so that its timers fire within a few milliseconds.
+//! Bounds: glommio's timers fire within a few milliseconds ([`PREEMPT`]).
 
 use std::io;
 use std::time::Duration;
@@ -15,6 +15,10 @@ use glommio::{Latency, LocalExecutorBuilder, Placement, Shares, TaskQueueHandle}
 const IO_MEMORY: usize = 512 * 1024;
 /// glommio's own rings are small: bulk file I/O only.
 const RING_DEPTH: usize = 64;
+
+/// glommio looks at its timers and file completions this often while tasks run. Longer than RUNTIME.md's 1 ms because a
+/// descheduled thread finds it fired too early (`runtime::watchdog`); timers are at most so late.
+const PREEMPT: Duration = Duration::from_millis(5);
 
 /// The task classes of a core.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +46,7 @@ where
     let executor = LocalExecutorBuilder::new(Placement::Unbound)
         .io_memory(IO_MEMORY)
         .ring_depth(RING_DEPTH)
-        .preempt_timer(Duration::from_millis(1))
+        .preempt_timer(PREEMPT)
         .make()
         .map_err(|error| StartError(explain(&error.to_string(), None)))?;
     Ok(executor.run(async move {
@@ -76,7 +80,9 @@ pub fn explain(text: &str, error: Option<&io::Error>) -> String {
         );
     }
     if code == Some(libc::EINVAL) || says("os error 22") {
-        return format!("the kernel's io_uring lacks what shoal needs ({text}): Linux 6.0 or newer is needed");
+        return format!(
+            "the kernel's io_uring lacks what shoal needs ({text}): Linux 6.0 or newer is needed"
+        );
     }
     format!("cannot set up io_uring: {text}")
 }

@@ -8,3 +8,4 @@ pub mod executor;
 pub mod mesh;
 pub mod process;
 pub mod ring;
+pub mod watchdog;

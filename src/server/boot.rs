@@ -22,6 +22,7 @@ use crate::observe::log::{notice, warning};
 use crate::runtime::executor::{self, Classes};
 use crate::runtime::mesh::{self, Port};
 use crate::runtime::process::{self, Allowance};
+use crate::runtime::watchdog::Watchdog;
 use crate::session::connection::Listener;
 use crate::session::core::{Core, Message, Shared};
 use crate::shard::Shard;
@@ -41,6 +42,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
     process::disable_huge_pages();
+    crate::observe::crash::install();
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();
@@ -62,6 +64,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
         controls,
         connections: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        watchdog: Watchdog::default(),
         stopping: AtomicBool::new(false),
         next_client: AtomicU64::new(1),
         identity,
@@ -111,7 +114,8 @@ fn start_cores(
             signal_fd: if core == 0 { signal_fd } else { -1 },
             started: sender.clone(),
         };
-        let thread = std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
+        let thread =
+            std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
         handles.push(thread.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?);
     }
     drop(sender);
@@ -122,9 +126,11 @@ fn start_cores(
             Err(_) => return Err(Fatal(String::from("a core ended while starting"))),
         }
     }
+    crate::observe::identity::note_startup_memory();
     notice("Server initialized");
     notice("Ready to accept connections");
     super::daemon::tell_supervisor(settings);
+    shared.watchdog.watch(|| handles.iter().all(|handle| handle.is_finished()));
     for handle in handles {
         let _ = handle.join();
     }
@@ -144,6 +150,7 @@ fn run_core(seed: Seed) {
 /// The network task and upkeep of one core, until the process stops.
 async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let Seed { port, shared, map, config, listeners, signal_fd, started, .. } = seed;
+    let (id, kept) = (port.core(), Arc::clone(&shared));
     let settings = Settings::from(&*config);
     let space = Keyspace::new(settings.databases, Prng::from_entropy().next_u64());
     let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0 });
@@ -165,8 +172,12 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let (Ok(upkeep), Ok(network)) = (upkeep, network) else {
         return Err(String::from("cannot start the core's tasks"));
     };
+    let (shared, watched) = (Arc::clone(&kept), kept);
+    let attended = glommio::spawn_local(async move { watched.watchdog.attend(id).await });
     network.await;
+    attended.cancel().await;
     upkeep.cancel().await;
+    shared.watchdog.leave(id);
     Ok(())
 }
 
@@ -217,7 +228,9 @@ fn announce(config: &Config, config_file: &str, settings: &Settings, threads: us
         std::process::id()
     ));
     if config_file.is_empty() {
-        warning("Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf");
+        warning(
+            "Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf",
+        );
     } else {
         notice("Configuration loaded");
     }

@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::base::{clock, ticks};
 use crate::limits::{IDLE_WAIT_US, TURN_SLICE_US};
@@ -17,7 +18,14 @@ use crate::session::core::Core;
 /// Runs turns until the process stops.
 pub async fn drive(core: Rc<RefCell<Core>>) {
     let mut slice_began = clock::monotonic_us();
+    let (shared, id) = {
+        let core = core.borrow();
+        (Arc::clone(&core.shared), core.id())
+    };
+    let mut beat = 0;
     loop {
+        beat += 1;
+        shared.watchdog.beat(id, beat);
         let slept = {
             let mut core = core.borrow_mut();
             if core.is_stopping() {
@@ -44,13 +52,11 @@ fn step(core: &mut Core) -> bool {
     if core.is_idle() && !spin(core) {
         timeout_us = if core.mesh.fall_asleep() { IDLE_WAIT_US } else { 0 };
     }
-    let before = core.ring.enters();
     if let Err(error) = core.ring.wait(timeout_us) {
         warning(&format!("io_uring_enter failed: {error}"));
     }
     core.mesh.wake_up();
     core.stats.sleeps += (timeout_us > 0) as u64;
-    let _ = before;
     timeout_us > 0 && !worked
 }
 

@@ -4,15 +4,15 @@
 //! [`Control`]. A command that is neither is unknown to clients. Called by `boot`.
 
 use crate::command::lookup::Table;
-
+use crate::observe;
 use crate::session::{self, Control};
 
 /// All control commands by full name (`config|get`).
 fn controls() -> Vec<(&'static str, Control)> {
     let mut all = Vec::new();
     all.extend_from_slice(session::multi::CONTROLS);
-
-
+    all.extend(session::commands::controls());
+    all.extend(observe::commands::controls());
     all
 }
 

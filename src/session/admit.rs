@@ -8,8 +8,8 @@ use super::core::Core;
 use super::multi::Queued;
 use super::{Session, client_flag, route};
 use crate::command::lookup::Command;
-use crate::command::row::flag;
 use crate::command::reply_error::ReplyError;
+use crate::command::row::flag;
 use crate::resp::{Args, OwnedCommand};
 
 /// What a connection from outside is told in protected mode (redis' text).
@@ -31,38 +31,47 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
-            let text = unknown.text(args);
-            return refuse(session, &text);
+            core.stats.count_error("ERR");
+            session.out.error_bytes(&unknown.bytes(args));
+            if let Some(multi) = session.multi.as_mut() {
+                multi.aborted = true;
+            }
+            return Verdict::Answered;
         }
     };
     let row = command.row;
     if !row.arity_fits(args.len()) {
         core.stats.reject(command.id);
-        return refuse(session, &crate::command::reply_error::wrong_arity(row));
+        return refuse(core, session, &crate::command::reply_error::wrong_arity(row));
     }
     if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
         core.stats.reject(command.id);
-        return refuse(session, "NOAUTH Authentication required.");
+        return refuse(core, session, "NOAUTH Authentication required.");
     }
-    if row.flags.has(flag::PROTECTED) && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0) {
+    if row.flags.has(flag::PROTECTED)
+        && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0)
+    {
         core.stats.reject(command.id);
-        return refuse(session, &crate::command::reply_error::protected_command(row));
+        return refuse(core, session, &crate::command::reply_error::protected_command(row));
     }
     if row.flags.has(flag::NO_MULTI) && session.multi.is_some() {
         core.stats.reject(command.id);
-        return refuse(session, "ERR Command not allowed inside a transaction");
+        return refuse(core, session, "ERR Command not allowed inside a transaction");
     }
     if core.settings.maxmemory > 0 && !core.make_room() && row.flags.has(flag::DENYOOM) {
         core.stats.reject(command.id);
-        return refuse(session, ReplyError::OutOfMemory.text(""));
+        return refuse(core, session, ReplyError::OutOfMemory.text(""));
     }
-    if session.client.flags & client_flag::PUBSUB != 0 && session.out.proto() == 2 && !super::pubsub::allowed(row) {
+    if session.client.flags & client_flag::PUBSUB != 0
+        && session.out.proto() == 2
+        && !super::pubsub::allowed(row)
+    {
         core.stats.reject(command.id);
         let name = row.full_name;
         let text = format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         );
-        return refuse(session, &text);
+        return refuse(core, session, &text);
     }
     if core.paused.holds(core.now_ms, row, session) {
         return Verdict::Paused;
@@ -80,10 +89,15 @@ fn runs_inside_multi(name: &str) -> bool {
     matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
+/// Control commands that look at every core's shard: within a transaction they must have them in hand.
+fn visits_shards(full_name: &str) -> bool {
+    matches!(full_name, "debug" | "info" | "memory|stats" | "memory|doctor" | "config|resetstat")
+}
+
 fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
     let is_control = core.shared.controls[command.id as usize].is_some();
     let cores = match is_control {
-        true if command.row.name == "debug" => crate::shard::lending::CoreSet::all(core.cores()),
+        true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
         true if command.row.first_key == 0 => Default::default(),
         _ => route::cores_of(core, command.row, args),
     };
@@ -95,7 +109,8 @@ fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'
 }
 
 /// Writes the error; an open MULTI will abort.
-fn refuse(session: &mut Session, text: &str) -> Verdict {
+fn refuse(core: &mut Core, session: &mut Session, text: &str) -> Verdict {
+    core.stats.count_error(text);
     session.out.error_text(text);
     if let Some(multi) = session.multi.as_mut() {
         multi.aborted = true;

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::core::{Core, Message};
+use super::shadow::{Labels, Shadow};
 use super::{Session, client_flag, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
@@ -82,6 +83,10 @@ pub struct Connection {
     pub ends: Ends,
     /// Bytes that arrived outside the request order (pub/sub, MONITOR, invalidations).
     pub pushes: Vec<Bytes>,
+    /// What CLIENT LIST shows while the session is away.
+    pub shadow: Shadow,
+    /// The names the client gave itself, if any.
+    pub labels: Option<Box<Labels>>,
     /// When the soft output limit was first exceeded.
     pub soft_limit_since_ms: u64,
 }
@@ -165,6 +170,8 @@ impl Core {
                 active_ms: now_ms,
                 ends,
                 pushes: Vec::new(),
+                shadow: Shadow::default(),
+                labels: None,
                 soft_limit_since_ms: 0,
             }
         });
@@ -186,7 +193,8 @@ impl Core {
     /// A receive completed.
     pub fn received(&mut self, completion: Completion) {
         let index = completion.token.index;
-        let known = self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
+        let known =
+            self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
         let Some(conn) = known else {
             if let Some(buffer) = completion.buffer {
                 self.ring.recycle(buffer);
@@ -203,6 +211,7 @@ impl Core {
             // SAFETY: the buffer is ours from its completion to `recycle` below; `run` copies what it keeps.
             let bytes = unsafe { std::slice::from_raw_parts(data, len) };
             self.stats.net_input_bytes += len as u64;
+            self.stats.reads += 1;
             match taken {
                 Some(session) => run::run(self, session, bytes),
                 None => self.keep_inbound(index, bytes),
@@ -261,6 +270,10 @@ impl Core {
             return;
         }
         conn.closing |= session.closing;
+        if session.client.labels_changed {
+            session.client.labels_changed = false;
+            conn.labels = Some(Box::new(Labels::of(&session.client)));
+        }
         let input = std::mem::take(&mut conn.inbound);
         if !input.is_empty() && !session.closing {
             return run::run(self, session, &input);
@@ -336,7 +349,8 @@ impl Core {
     /// A send completed: the rest follows, or what was written meanwhile.
     pub fn sent(&mut self, completion: Completion) {
         let index = completion.token.index;
-        let known = self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
+        let known =
+            self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
         let Some(conn) = known else { return };
         conn.send_busy = false;
         if completion.result < 0 {
@@ -344,6 +358,7 @@ impl Core {
             return self.reap_connection(index);
         }
         self.stats.net_output_bytes += completion.result as u64;
+        self.stats.writes += 1;
         let (segment, done) = conn.sent;
         let done = done + completion.result as usize;
         let whole = conn.sending.segment(segment).map_or(0, <[u8]>::len);
@@ -413,7 +428,8 @@ impl Core {
             now_ms.saturating_sub(conn.active_ms) > limit_ms
                 && session.is_some_and(|session| session.client.flags & exempt == 0)
         };
-        let idle: Vec<u32> = self.connections.iter().filter(|(_, conn)| is_idle(conn)).map(|(index, _)| index).collect();
+        let idle: Vec<u32> =
+            self.connections.iter().filter(|(_, conn)| is_idle(conn)).map(|(index, _)| index).collect();
         for index in idle {
             crate::observe::log::verbose("Closing idle client");
             self.kill(index);

@@ -14,14 +14,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::{clock, ticks};
 use crate::base::slab::Slab;
+use crate::base::{clock, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
+use crate::runtime::watchdog::Watchdog;
 use crate::runtime::ring::{Completion, Op, Ring};
 use crate::shard::{Shard, execute, upkeep};
 
@@ -56,6 +57,8 @@ pub struct Shared {
     pub connections: [AtomicUsize; MAX_CORES],
     /// Bytes of keys and values per core, published once a turn (read by eviction).
     pub space_bytes: [AtomicUsize; MAX_CORES],
+    /// Keeps executors from sleeping with work in hand.
+    pub watchdog: Watchdog,
     /// Set once: cores leave their loops.
     pub stopping: AtomicBool,
     /// Next client id.
@@ -339,11 +342,14 @@ impl Core {
     pub fn upkeep(&mut self) -> bool {
         self.sample_clock();
         self.wall_offset_ms = clock::sample_wall();
+        self.stats.sample_rates(self.now_ms);
         let mut more = false;
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             if self.active_expire {
+                let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, UPKEEP_BUDGET_US, &settings, &mut self.outcome);
+                self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !shard.space.free_step(FREE_BUDGET);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);

@@ -13,6 +13,7 @@
 
 pub mod account;
 pub mod admit;
+pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod lookahead;
@@ -21,6 +22,7 @@ pub mod pause;
 pub mod pubsub;
 pub mod route;
 pub mod run;
+pub mod shadow;
 pub mod split;
 pub mod visit;
 
@@ -92,6 +94,8 @@ pub struct Client {
     pub lib_name: Vec<u8>,
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: Vec<u8>,
+    /// A name or library fact has changed since the home core last saw it (`shadow`).
+    pub labels_changed: bool,
     /// Whether the client passed AUTH (or need not).
     pub authenticated: bool,
     /// [`client_flag`] bits.

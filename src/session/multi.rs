@@ -14,7 +14,7 @@ use crate::keyspace::{Access, Key, WatchVersion};
 use crate::resp::{Args, OwnedCommand};
 use crate::shard::Shard;
 use crate::shard::execute::Hands;
-use crate::shard::lending::CoreSet;
+use crate::shard::lending::{CoreSet, Fault, is_broken};
 
 /// The commands of this file; WATCH runs on shards (`watch`), its entry only claims the name.
 pub const CONTROLS: &[(&str, Control)] =
@@ -63,6 +63,8 @@ pub struct Exec {
     pub next: usize,
     /// Watches were checked and the reply's header is written.
     pub begun: bool,
+    /// Set in a deliberately broken build while the locks are taken again.
+    pub relocked: bool,
     /// The time all its commands are judged by.
     pub now_ms: u64,
 }
@@ -96,7 +98,7 @@ pub fn exec(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow
         unwatch_all(core, session);
         return Err(ReplyError::Text("EXECABORT Transaction discarded because of previous errors."));
     }
-    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, now_ms: core.now_ms }));
+    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, relocked: false, now_ms: core.now_ms }));
     Ok(Flow::Exec)
 }
 
@@ -185,6 +187,9 @@ pub fn watch(
 /// Whether no watched key has changed; all their shards are in hand.
 pub fn watches_hold(session: &mut Session, now_ms: u64) -> bool {
     let Some(lent) = session.lent.as_mut() else { return true };
+    if is_broken(Fault::StaleWatch) {
+        return true;
+    }
     session.watched.iter().all(|watched| match lent.shards_mut()[watched.core].as_deref_mut() {
         Some(shard) => {
             let db = shard.space.db(watched.db, Access::at(now_ms));

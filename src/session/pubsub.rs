@@ -43,7 +43,15 @@ pub struct PubSub {
 pub fn allowed(row: &Row) -> bool {
     matches!(
         row.name,
-        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe" | "ping" | "quit" | "reset"
+        "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+            | "ping"
+            | "quit"
+            | "reset"
     )
 }
 
@@ -75,6 +83,26 @@ impl Change {
 impl Visit for Change {
     fn at(&mut self, core: &mut Core, _: &mut Session) {
         self.apply(&mut core.pubsub);
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: &mut Session) {}
+}
+
+/// A subscriber has changed its protocol: what it is sent from now on is written in the new one.
+pub struct Reproto {
+    /// Client id.
+    pub id: u64,
+    /// 2 or 3.
+    pub proto: u8,
+}
+
+impl Visit for Reproto {
+    fn at(&mut self, core: &mut Core, _: &mut Session) {
+        let channels = core.pubsub.channels.values_mut();
+        let lists = channels.chain(core.pubsub.patterns.iter_mut().map(|(_, list)| list));
+        for receiver in lists.flatten().filter(|receiver| receiver.id == self.id) {
+            receiver.proto = self.proto;
+        }
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: &mut Session) {}

@@ -15,11 +15,11 @@ use super::visit::{self, Journey, VisitState};
 use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
-use crate::command::reply_error::ReplyError;
-use crate::keyspace::{Access, Key};
+use crate::keyspace::Access;
+use crate::observe::crash;
 use crate::resp::{Args, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
-use crate::shard::lending::{CoreSet, Lent};
+use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
 
 /// Less input than this is a command or two: not worth a look ahead.
 const LOOKAHEAD_BYTES: usize = 256;
@@ -114,6 +114,9 @@ fn has_lanes(session: &Session) -> bool {
 
 /// Sends a session where it must go.
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
+    if !matches!(next, Next::Done | Next::Again) {
+        core.cast_shadow(&mut session);
+    }
     match next {
         Next::Travel(to) => core.mesh.send(to, Message::Session(session)),
         Next::Wait => core.waiting.push_back(session),
@@ -129,7 +132,9 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
 
 fn protocol_error(core: &mut Core, session: &mut Session, error: crate::resp::ProtocolError) {
     core.stats.protocol_errors += 1;
+    let mark = session.out.mark();
     error.write_reply(&mut session.out);
+    core.stats.count_error_reply(session.out.since(mark));
     session.closing = true;
 }
 
@@ -138,7 +143,13 @@ fn resume(core: &mut Core, session: &mut Session) -> Next {
     if let Some(state) = session.visit.take() {
         return match visit::step(core, session, state) {
             Journey::On(to) => Next::Travel(to),
-            Journey::Over => Next::Again,
+            Journey::Wait => Next::Wait,
+            Journey::Over => {
+                if session.exec.is_none() {
+                    end_reply_mode(session);
+                }
+                Next::Again
+            }
         };
     }
     match session.exec.take() {
@@ -254,6 +265,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
+    crash::note(command.row, session.id);
     let mark = session.out.mark();
     let handler = session.handler.take();
     let control = core.shared.controls[command.id as usize].filter(|_| handler.is_none());
@@ -292,6 +304,9 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
         }
         (None, None) => false,
     };
+    if failed {
+        core.stats.count_error_reply(session.out.since(mark));
+    }
     core.account(session, command, args, started, failed);
 }
 
@@ -305,6 +320,7 @@ fn call_control(
 ) -> Next {
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
+    crash::note(command.row, session.id);
     let mark = session.out.mark();
     let result = control(core, session, args);
     if !matches!(result, Ok(Flow::OnAllShards(_))) {
@@ -329,6 +345,7 @@ fn call_control(
             session.out.rewind(mark);
             let text = std::mem::take(&mut core.outcome.error_text);
             session.out.error_text(error.text(&text));
+            core.stats.count_error_reply(session.out.since(mark));
             Next::Done
         }
     }
@@ -365,6 +382,14 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
     let queue = std::mem::take(&mut exec.multi.queue);
     let mut visiting = false;
     while exec.next < queue.len() && !visiting {
+        if exec.next > 0 && breaks_lock(exec.next, queue.len()) && !exec.relocked {
+            exec.relocked = true;
+            exec.multi.queue = queue;
+            relock(core, session);
+            session.exec = Some(exec);
+            return Next::Again;
+        }
+        exec.relocked = false;
         let queued = &queue[exec.next];
         exec.next += 1;
         let args = queued.words.args();
@@ -378,6 +403,22 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
     }
     finish_exec(core, session);
     Next::Again
+}
+
+/// A broken build gives the locks up before command `next` of `count`.
+fn breaks_lock(next: usize, count: usize) -> bool {
+    is_broken(Fault::SkipLock) || (is_broken(Fault::UnlockEarly) && next + 1 == count)
+}
+
+/// Gives all shards back and asks for them again: only ever in a build that is broken on purpose.
+#[cold]
+fn relock(core: &mut Core, session: &mut Session) {
+    let Some(lent) = session.lent.take() else { return };
+    let wanted = lent.wanted();
+    release(core, *lent);
+    core.publish_and_flush();
+    session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
+    std::thread::sleep(std::time::Duration::from_micros(200));
 }
 
 /// Runs one queued command; whether it began a visit.

@@ -6,6 +6,7 @@
 
 use super::Session;
 use super::core::Core;
+use crate::shard::Shard;
 
 /// What is done on each core.
 pub trait Visit: Send {
@@ -13,6 +14,11 @@ pub trait Visit: Send {
     fn at(&mut self, core: &mut Core, session: &mut Session);
     /// Back at the origin: writes the reply.
     fn finish(self: Box<Self>, core: &mut Core, session: &mut Session);
+    /// Whether [`Visit::at`] reads the core's shard, so that a visitor waits for one that is lent. A command that visits this way
+    /// takes all shards when it is queued in MULTI (`admit::queue`): within a transaction it must not wait.
+    fn needs_shard(&self) -> bool {
+        false
+    }
 }
 
 /// A visit under way.
@@ -29,14 +35,27 @@ pub struct VisitState {
 pub enum Journey {
     /// To this core.
     On(usize),
+    /// It waits here for the shard.
+    Wait,
     /// It is over; the reply is written.
     Over,
+}
+
+/// This core's shard, at home or in the visitor's own hands.
+pub fn shard_of<'a>(core: &'a mut Core, session: &'a mut Session) -> Option<&'a mut Shard> {
+    let id = core.id();
+    let lent = session.lent.as_mut().and_then(|lent| lent.shards_mut()[id].as_deref_mut());
+    lent.or(core.shard.as_deref_mut())
 }
 
 /// Goes one step on this core.
 pub fn step(core: &mut Core, session: &mut Session, mut state: Box<VisitState>) -> Journey {
     let cores = core.cores();
     if state.done < cores {
+        if state.visit.needs_shard() && session.lent.is_none() && core.shard.is_none() {
+            session.visit = Some(state);
+            return Journey::Wait;
+        }
         state.visit.at(core, session);
         state.done += 1;
         let next = (state.origin + state.done) % cores;

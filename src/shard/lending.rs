@@ -15,6 +15,37 @@ use super::Shard;
 use crate::command::SlotMap;
 use crate::keyspace::Keyspace;
 
+/// A deliberate fault (feature `test-switches`, variable `SHOAL_TEST_BREAK`): the checker in tests/serial must find each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// EXEC gives its shards back and takes them again between any two commands.
+    SkipLock,
+    /// EXEC gives its shards back before its last command.
+    UnlockEarly,
+    /// EXEC does not look at watched keys.
+    StaleWatch,
+}
+
+/// Whether this build is broken on purpose in the way of `fault`.
+#[cfg(feature = "test-switches")]
+pub fn is_broken(fault: Fault) -> bool {
+    static CHOSEN: std::sync::LazyLock<Option<Fault>> =
+        std::sync::LazyLock::new(|| match std::env::var("SHOAL_TEST_BREAK").as_deref() {
+            Ok("skip-lock") => Some(Fault::SkipLock),
+            Ok("unlock-early") => Some(Fault::UnlockEarly),
+            Ok("stale-watch") => Some(Fault::StaleWatch),
+            _ => None,
+        });
+    *CHOSEN == Some(fault)
+}
+
+/// Never, in a build without the switches.
+#[cfg(not(feature = "test-switches"))]
+#[inline(always)]
+pub fn is_broken(_: Fault) -> bool {
+    false
+}
+
 /// A set of cores as a bit mask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CoreSet(pub u64);
@@ -57,6 +88,11 @@ impl Lent {
     /// A transaction over `wanted` of `cores` cores, with no shard taken yet.
     pub fn new(wanted: CoreSet, cores: usize) -> Lent {
         Lent { wanted, shards: (0..cores).map(|_| None).collect() }
+    }
+
+    /// The cores it is over.
+    pub fn wanted(&self) -> CoreSet {
+        self.wanted
     }
 
     /// The next core to take a shard from; `None` when all are here.

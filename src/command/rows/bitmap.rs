@@ -1,8 +1,9 @@
 //! The commands of group *bitmap*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::bitmap;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
 
 /// The rows of group bitmap.
@@ -10,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitcount",
         full_name: "bitcount",
-        handler: None,
+        handler: Some(bitmap::count::bitcount),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::BITMAP | c::SLOW),
@@ -38,8 +39,8 @@ pub static ROWS: &[Row] = &[
                         since: "7.0.0",
                         optional: true,
                         args: &[
-                            Arg { name: "byte", kind: Kind::PureToken, token: "BYTE", ..ARG },
-                            Arg { name: "bit", kind: Kind::PureToken, token: "BIT", ..ARG },
+                            Arg { name: "byte", kind: Kind::PureToken, token: Some("BYTE"), ..ARG },
+                            Arg { name: "bit", kind: Kind::PureToken, token: Some("BIT"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -52,7 +53,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitfield",
         full_name: "bitfield",
-        handler: None,
+        handler: Some(bitmap::field::bitfield),
         arity: -2,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::BITMAP | c::SLOW),
@@ -81,7 +82,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "encoding_offset",
                         kind: Kind::Block,
-                        token: "GET",
+                        token: Some("GET"),
                         args: &[
                             Arg { name: "encoding", kind: Kind::String, ..ARG },
                             Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -95,12 +96,12 @@ pub static ROWS: &[Row] = &[
                             Arg {
                                 name: "wrap_sat_fail",
                                 kind: Kind::Oneof,
-                                token: "OVERFLOW",
+                                token: Some("OVERFLOW"),
                                 optional: true,
                                 args: &[
-                                    Arg { name: "wrap", kind: Kind::PureToken, token: "WRAP", ..ARG },
-                                    Arg { name: "sat", kind: Kind::PureToken, token: "SAT", ..ARG },
-                                    Arg { name: "fail", kind: Kind::PureToken, token: "FAIL", ..ARG },
+                                    Arg { name: "wrap", kind: Kind::PureToken, token: Some("WRAP"), ..ARG },
+                                    Arg { name: "sat", kind: Kind::PureToken, token: Some("SAT"), ..ARG },
+                                    Arg { name: "fail", kind: Kind::PureToken, token: Some("FAIL"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -111,7 +112,7 @@ pub static ROWS: &[Row] = &[
                                     Arg {
                                         name: "encoding_offset_value",
                                         kind: Kind::Block,
-                                        token: "SET",
+                                        token: Some("SET"),
                                         args: &[
                                             Arg { name: "encoding", kind: Kind::String, ..ARG },
                                             Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -122,7 +123,7 @@ pub static ROWS: &[Row] = &[
                                     Arg {
                                         name: "encoding_offset_increment",
                                         kind: Kind::Block,
-                                        token: "INCRBY",
+                                        token: Some("INCRBY"),
                                         args: &[
                                             Arg { name: "encoding", kind: Kind::String, ..ARG },
                                             Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -145,7 +146,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitfield_ro",
         full_name: "bitfield_ro",
-        handler: None,
+        handler: Some(bitmap::field::bitfield_ro),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::BITMAP | c::FAST),
@@ -162,7 +163,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "encoding_offset",
                 kind: Kind::Block,
-                token: "GET",
+                token: Some("GET"),
                 optional: true,
                 multiple: true,
                 multiple_token: true,
@@ -178,7 +179,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitop",
         full_name: "bitop",
-        handler: None,
+        handler: Some(bitmap::combine::bitop),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::BITMAP | c::SLOW),
@@ -208,7 +209,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bitpos",
         full_name: "bitpos",
-        handler: None,
+        handler: Some(bitmap::position::bitpos),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::BITMAP | c::SLOW),
@@ -242,8 +243,8 @@ pub static ROWS: &[Row] = &[
                                 since: "7.0.0",
                                 optional: true,
                                 args: &[
-                                    Arg { name: "byte", kind: Kind::PureToken, token: "BYTE", ..ARG },
-                                    Arg { name: "bit", kind: Kind::PureToken, token: "BIT", ..ARG },
+                                    Arg { name: "byte", kind: Kind::PureToken, token: Some("BYTE"), ..ARG },
+                                    Arg { name: "bit", kind: Kind::PureToken, token: Some("BIT"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -259,7 +260,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getbit",
         full_name: "getbit",
-        handler: None,
+        handler: Some(bitmap::bit::getbit),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::BITMAP | c::FAST),
@@ -280,7 +281,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setbit",
         full_name: "setbit",
-        handler: None,
+        handler: Some(bitmap::bit::setbit),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::BITMAP | c::SLOW),

@@ -1,5 +1,6 @@
 //! The commands of group *cluster*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{
     ARG, Arg, Categories, DocFlags, Flags, Kind, ROW, Row, category as c, doc_flag as d, flag as f,
 };
@@ -172,8 +173,8 @@ pub static ROWS: &[Row] = &[
                     kind: Kind::Oneof,
                     optional: true,
                     args: &[
-                        Arg { name: "force", kind: Kind::PureToken, token: "FORCE", ..ARG },
-                        Arg { name: "takeover", kind: Kind::PureToken, token: "TAKEOVER", ..ARG },
+                        Arg { name: "force", kind: Kind::PureToken, token: Some("FORCE"), ..ARG },
+                        Arg { name: "takeover", kind: Kind::PureToken, token: Some("TAKEOVER"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -231,7 +232,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "cluster|help",
                 container: "cluster",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -403,8 +404,8 @@ pub static ROWS: &[Row] = &[
                     kind: Kind::Oneof,
                     optional: true,
                     args: &[
-                        Arg { name: "hard", kind: Kind::PureToken, token: "HARD", ..ARG },
-                        Arg { name: "soft", kind: Kind::PureToken, token: "SOFT", ..ARG },
+                        Arg { name: "hard", kind: Kind::PureToken, token: Some("HARD"), ..ARG },
+                        Arg { name: "soft", kind: Kind::PureToken, token: Some("SOFT"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -457,10 +458,10 @@ pub static ROWS: &[Row] = &[
                         name: "subcommand",
                         kind: Kind::Oneof,
                         args: &[
-                            Arg { name: "node-id", kind: Kind::String, token: "IMPORTING", ..ARG },
-                            Arg { name: "node-id", kind: Kind::String, token: "MIGRATING", ..ARG },
-                            Arg { name: "node-id", kind: Kind::String, token: "NODE", ..ARG },
-                            Arg { name: "stable", kind: Kind::PureToken, token: "STABLE", ..ARG },
+                            Arg { name: "node-id", kind: Kind::String, token: Some("IMPORTING"), ..ARG },
+                            Arg { name: "node-id", kind: Kind::String, token: Some("MIGRATING"), ..ARG },
+                            Arg { name: "node-id", kind: Kind::String, token: Some("NODE"), ..ARG },
+                            Arg { name: "stable", kind: Kind::PureToken, token: Some("STABLE"), ..ARG },
                         ],
                         ..ARG
                     },

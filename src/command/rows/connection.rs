@@ -1,8 +1,7 @@
 //! The commands of group *connection*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
-use crate::command::row::{
-    ARG, Arg, Categories, Flags, Kind, ROW, Row, category as c, doc_flag as d, flag as f,
-};
+use crate::command::describe;
+use crate::command::row::{ARG, Arg, Categories, Flags, Kind, ROW, Row, category as c, flag as f};
 
 /// The rows of group connection.
 pub static ROWS: &[Row] = &[
@@ -52,8 +51,8 @@ pub static ROWS: &[Row] = &[
                     name: "mode",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "yes", kind: Kind::PureToken, token: "YES", ..ARG },
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
+                        Arg { name: "yes", kind: Kind::PureToken, token: Some("YES"), ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -91,7 +90,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "client|help",
                 container: "client",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW | c::CONNECTION),
@@ -165,7 +164,7 @@ pub static ROWS: &[Row] = &[
                                 Arg {
                                     name: "client-id",
                                     kind: Kind::Integer,
-                                    token: "ID",
+                                    token: Some("ID"),
                                     since: "2.8.12",
                                     optional: true,
                                     ..ARG
@@ -173,48 +172,63 @@ pub static ROWS: &[Row] = &[
                                 Arg {
                                     name: "normal_master_slave_pubsub",
                                     kind: Kind::Oneof,
-                                    token: "TYPE",
+                                    token: Some("TYPE"),
                                     since: "2.8.12",
                                     optional: true,
                                     args: &[
-                                        Arg { name: "normal", kind: Kind::PureToken, token: "NORMAL", ..ARG },
+                                        Arg {
+                                            name: "normal",
+                                            kind: Kind::PureToken,
+                                            token: Some("NORMAL"),
+                                            ..ARG
+                                        },
                                         Arg {
                                             name: "master",
                                             kind: Kind::PureToken,
-                                            token: "MASTER",
+                                            token: Some("MASTER"),
                                             since: "3.2.0",
                                             ..ARG
                                         },
-                                        Arg { name: "slave", kind: Kind::PureToken, token: "SLAVE", ..ARG },
+                                        Arg {
+                                            name: "slave",
+                                            kind: Kind::PureToken,
+                                            token: Some("SLAVE"),
+                                            ..ARG
+                                        },
                                         Arg {
                                             name: "replica",
                                             kind: Kind::PureToken,
-                                            token: "REPLICA",
+                                            token: Some("REPLICA"),
                                             since: "5.0.0",
                                             ..ARG
                                         },
-                                        Arg { name: "pubsub", kind: Kind::PureToken, token: "PUBSUB", ..ARG },
+                                        Arg {
+                                            name: "pubsub",
+                                            kind: Kind::PureToken,
+                                            token: Some("PUBSUB"),
+                                            ..ARG
+                                        },
                                     ],
                                     ..ARG
                                 },
                                 Arg {
                                     name: "username",
                                     kind: Kind::String,
-                                    token: "USER",
+                                    token: Some("USER"),
                                     optional: true,
                                     ..ARG
                                 },
                                 Arg {
                                     name: "ip:port",
                                     kind: Kind::String,
-                                    token: "ADDR",
+                                    token: Some("ADDR"),
                                     optional: true,
                                     ..ARG
                                 },
                                 Arg {
                                     name: "ip:port",
                                     kind: Kind::String,
-                                    token: "LADDR",
+                                    token: Some("LADDR"),
                                     since: "6.2.0",
                                     optional: true,
                                     ..ARG
@@ -222,7 +236,7 @@ pub static ROWS: &[Row] = &[
                                 Arg {
                                     name: "yes/no",
                                     kind: Kind::String,
-                                    token: "SKIPME",
+                                    token: Some("SKIPME"),
                                     optional: true,
                                     ..ARG
                                 },
@@ -262,21 +276,21 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "normal_master_replica_pubsub",
                         kind: Kind::Oneof,
-                        token: "TYPE",
+                        token: Some("TYPE"),
                         since: "5.0.0",
                         optional: true,
                         args: &[
-                            Arg { name: "normal", kind: Kind::PureToken, token: "NORMAL", ..ARG },
-                            Arg { name: "master", kind: Kind::PureToken, token: "MASTER", ..ARG },
-                            Arg { name: "replica", kind: Kind::PureToken, token: "REPLICA", ..ARG },
-                            Arg { name: "pubsub", kind: Kind::PureToken, token: "PUBSUB", ..ARG },
+                            Arg { name: "normal", kind: Kind::PureToken, token: Some("NORMAL"), ..ARG },
+                            Arg { name: "master", kind: Kind::PureToken, token: Some("MASTER"), ..ARG },
+                            Arg { name: "replica", kind: Kind::PureToken, token: Some("REPLICA"), ..ARG },
+                            Arg { name: "pubsub", kind: Kind::PureToken, token: Some("PUBSUB"), ..ARG },
                         ],
                         ..ARG
                     },
                     Arg {
                         name: "id",
                         kind: Kind::Block,
-                        token: "ID",
+                        token: Some("ID"),
                         since: "6.2.0",
                         optional: true,
                         args: &[Arg { name: "client-id", kind: Kind::Integer, multiple: true, ..ARG }],
@@ -301,8 +315,8 @@ pub static ROWS: &[Row] = &[
                     name: "enabled",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "on", kind: Kind::PureToken, token: "ON", ..ARG },
-                        Arg { name: "off", kind: Kind::PureToken, token: "OFF", ..ARG },
+                        Arg { name: "on", kind: Kind::PureToken, token: Some("ON"), ..ARG },
+                        Arg { name: "off", kind: Kind::PureToken, token: Some("OFF"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -324,8 +338,8 @@ pub static ROWS: &[Row] = &[
                     name: "enabled",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "on", kind: Kind::PureToken, token: "ON", ..ARG },
-                        Arg { name: "off", kind: Kind::PureToken, token: "OFF", ..ARG },
+                        Arg { name: "on", kind: Kind::PureToken, token: Some("ON"), ..ARG },
+                        Arg { name: "off", kind: Kind::PureToken, token: Some("OFF"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -352,8 +366,8 @@ pub static ROWS: &[Row] = &[
                         since: "6.2.0",
                         optional: true,
                         args: &[
-                            Arg { name: "write", kind: Kind::PureToken, token: "WRITE", ..ARG },
-                            Arg { name: "all", kind: Kind::PureToken, token: "ALL", ..ARG },
+                            Arg { name: "write", kind: Kind::PureToken, token: Some("WRITE"), ..ARG },
+                            Arg { name: "all", kind: Kind::PureToken, token: Some("ALL"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -376,9 +390,9 @@ pub static ROWS: &[Row] = &[
                     name: "on_off_skip",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "on", kind: Kind::PureToken, token: "ON", ..ARG },
-                        Arg { name: "off", kind: Kind::PureToken, token: "OFF", ..ARG },
-                        Arg { name: "skip", kind: Kind::PureToken, token: "SKIP", ..ARG },
+                        Arg { name: "on", kind: Kind::PureToken, token: Some("ON"), ..ARG },
+                        Arg { name: "off", kind: Kind::PureToken, token: Some("OFF"), ..ARG },
+                        Arg { name: "skip", kind: Kind::PureToken, token: Some("SKIP"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -400,8 +414,8 @@ pub static ROWS: &[Row] = &[
                     name: "attr",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "libname", kind: Kind::String, token: "LIB-NAME", ..ARG },
-                        Arg { name: "libver", kind: Kind::String, token: "LIB-VER", ..ARG },
+                        Arg { name: "libname", kind: Kind::String, token: Some("LIB-NAME"), ..ARG },
+                        Arg { name: "libver", kind: Kind::String, token: Some("LIB-VER"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -439,25 +453,43 @@ pub static ROWS: &[Row] = &[
                         name: "status",
                         kind: Kind::Oneof,
                         args: &[
-                            Arg { name: "on", kind: Kind::PureToken, token: "ON", ..ARG },
-                            Arg { name: "off", kind: Kind::PureToken, token: "OFF", ..ARG },
+                            Arg { name: "on", kind: Kind::PureToken, token: Some("ON"), ..ARG },
+                            Arg { name: "off", kind: Kind::PureToken, token: Some("OFF"), ..ARG },
                         ],
                         ..ARG
                     },
-                    Arg { name: "client-id", kind: Kind::Integer, token: "REDIRECT", optional: true, ..ARG },
+                    Arg {
+                        name: "client-id",
+                        kind: Kind::Integer,
+                        token: Some("REDIRECT"),
+                        optional: true,
+                        ..ARG
+                    },
                     Arg {
                         name: "prefix",
                         kind: Kind::String,
-                        token: "PREFIX",
+                        token: Some("PREFIX"),
                         optional: true,
                         multiple: true,
                         multiple_token: true,
                         ..ARG
                     },
-                    Arg { name: "bcast", kind: Kind::PureToken, token: "BCAST", optional: true, ..ARG },
-                    Arg { name: "optin", kind: Kind::PureToken, token: "OPTIN", optional: true, ..ARG },
-                    Arg { name: "optout", kind: Kind::PureToken, token: "OPTOUT", optional: true, ..ARG },
-                    Arg { name: "noloop", kind: Kind::PureToken, token: "NOLOOP", optional: true, ..ARG },
+                    Arg { name: "bcast", kind: Kind::PureToken, token: Some("BCAST"), optional: true, ..ARG },
+                    Arg { name: "optin", kind: Kind::PureToken, token: Some("OPTIN"), optional: true, ..ARG },
+                    Arg {
+                        name: "optout",
+                        kind: Kind::PureToken,
+                        token: Some("OPTOUT"),
+                        optional: true,
+                        ..ARG
+                    },
+                    Arg {
+                        name: "noloop",
+                        kind: Kind::PureToken,
+                        token: Some("NOLOOP"),
+                        optional: true,
+                        ..ARG
+                    },
                 ],
                 ..ROW
             },
@@ -494,8 +526,8 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         optional: true,
                         args: &[
-                            Arg { name: "timeout", kind: Kind::PureToken, token: "TIMEOUT", ..ARG },
-                            Arg { name: "error", kind: Kind::PureToken, token: "ERROR", ..ARG },
+                            Arg { name: "timeout", kind: Kind::PureToken, token: Some("TIMEOUT"), ..ARG },
+                            Arg { name: "error", kind: Kind::PureToken, token: Some("ERROR"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -557,7 +589,7 @@ pub static ROWS: &[Row] = &[
                 Arg {
                     name: "username_password",
                     kind: Kind::Block,
-                    token: "AUTH",
+                    token: Some("AUTH"),
                     optional: true,
                     args: &[
                         Arg { name: "username", kind: Kind::String, ..ARG },
@@ -565,7 +597,7 @@ pub static ROWS: &[Row] = &[
                     ],
                     ..ARG
                 },
-                Arg { name: "clientname", kind: Kind::String, token: "SETNAME", optional: true, ..ARG },
+                Arg { name: "clientname", kind: Kind::String, token: Some("SETNAME"), optional: true, ..ARG },
             ],
             ..ARG
         }],

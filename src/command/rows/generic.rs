@@ -2,15 +2,16 @@
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
+use crate::command::{describe, keys};
 
 /// The rows of group generic.
 pub static ROWS: &[Row] = &[
     Row {
         name: "copy",
         full_name: "copy",
-        handler: None,
+        handler: Some(keys::names::copy),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW),
@@ -25,15 +26,15 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "source", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "destination", kind: Kind::Key, key_spec: 1, ..ARG },
-            Arg { name: "destination-db", kind: Kind::Integer, token: "DB", optional: true, ..ARG },
-            Arg { name: "replace", kind: Kind::PureToken, token: "REPLACE", optional: true, ..ARG },
+            Arg { name: "destination-db", kind: Kind::Integer, token: Some("DB"), optional: true, ..ARG },
+            Arg { name: "replace", kind: Kind::PureToken, token: Some("REPLACE"), optional: true, ..ARG },
         ],
         ..ROW
     },
     Row {
         name: "del",
         full_name: "del",
-        handler: None,
+        handler: Some(keys::presence::del),
         arity: -2,
         flags: Flags(f::WRITE),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW),
@@ -76,7 +77,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "exists",
         full_name: "exists",
-        handler: None,
+        handler: Some(keys::presence::exists),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -101,7 +102,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "expire",
         full_name: "expire",
-        handler: None,
+        handler: Some(keys::expiry::expire),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -123,10 +124,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -136,7 +137,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "expireat",
         full_name: "expireat",
-        handler: None,
+        handler: Some(keys::expiry::expireat),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -158,10 +159,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -171,7 +172,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "expiretime",
         full_name: "expiretime",
-        handler: None,
+        handler: Some(keys::expiry::expiretime),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -189,7 +190,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "keys",
         full_name: "keys",
-        handler: None,
+        handler: Some(keys::scan::keys),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW | c::DANGEROUS),
@@ -240,17 +241,24 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 args: &[
                     Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-                    Arg { name: "empty_string", kind: Kind::PureToken, token: "", ..ARG },
+                    Arg { name: "empty_string", kind: Kind::PureToken, token: Some(""), ..ARG },
                 ],
                 ..ARG
             },
             Arg { name: "destination-db", kind: Kind::Integer, ..ARG },
             Arg { name: "timeout", kind: Kind::Integer, ..ARG },
-            Arg { name: "copy", kind: Kind::PureToken, token: "COPY", since: "3.0.0", optional: true, ..ARG },
+            Arg {
+                name: "copy",
+                kind: Kind::PureToken,
+                token: Some("COPY"),
+                since: "3.0.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "replace",
                 kind: Kind::PureToken,
-                token: "REPLACE",
+                token: Some("REPLACE"),
                 since: "3.0.0",
                 optional: true,
                 ..ARG
@@ -263,7 +271,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "password",
                         kind: Kind::String,
-                        token: "AUTH",
+                        token: Some("AUTH"),
                         since: "4.0.7",
                         optional: true,
                         ..ARG
@@ -271,7 +279,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "username_password",
                         kind: Kind::Block,
-                        token: "AUTH2",
+                        token: Some("AUTH2"),
                         since: "6.0.0",
                         optional: true,
                         args: &[
@@ -287,7 +295,7 @@ pub static ROWS: &[Row] = &[
                 name: "key",
                 kind: Kind::Key,
                 key_spec: 1,
-                token: "KEYS",
+                token: Some("KEYS"),
                 since: "3.0.6",
                 optional: true,
                 multiple: true,
@@ -299,7 +307,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "move",
         full_name: "move",
-        handler: None,
+        handler: Some(keys::names::move_key),
         arity: 3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -333,7 +341,7 @@ pub static ROWS: &[Row] = &[
                 name: "encoding",
                 full_name: "object|encoding",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::encoding),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -353,7 +361,7 @@ pub static ROWS: &[Row] = &[
                 name: "freq",
                 full_name: "object|freq",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::freq),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -373,7 +381,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "object|help",
                 container: "object",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::KEYSPACE | c::SLOW),
@@ -387,7 +395,7 @@ pub static ROWS: &[Row] = &[
                 name: "idletime",
                 full_name: "object|idletime",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::idletime),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -407,7 +415,7 @@ pub static ROWS: &[Row] = &[
                 name: "refcount",
                 full_name: "object|refcount",
                 container: "object",
-                handler: None,
+                handler: Some(keys::object::refcount),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -429,7 +437,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "persist",
         full_name: "persist",
-        handler: None,
+        handler: Some(keys::expiry::persist),
         arity: 2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -447,7 +455,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pexpire",
         full_name: "pexpire",
-        handler: None,
+        handler: Some(keys::expiry::pexpire),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -469,10 +477,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -482,7 +490,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pexpireat",
         full_name: "pexpireat",
-        handler: None,
+        handler: Some(keys::expiry::pexpireat),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -504,10 +512,10 @@ pub static ROWS: &[Row] = &[
                 since: "7.0.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -517,7 +525,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pexpiretime",
         full_name: "pexpiretime",
-        handler: None,
+        handler: Some(keys::expiry::pexpiretime),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -535,7 +543,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pttl",
         full_name: "pttl",
-        handler: None,
+        handler: Some(keys::expiry::pttl),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -555,7 +563,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "randomkey",
         full_name: "randomkey",
-        handler: None,
+        handler: Some(keys::database::randomkey),
         arity: 1,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -569,7 +577,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "rename",
         full_name: "rename",
-        handler: None,
+        handler: Some(keys::names::rename),
         arity: 3,
         flags: Flags(f::WRITE),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW),
@@ -590,7 +598,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "renamenx",
         full_name: "renamenx",
-        handler: None,
+        handler: Some(keys::names::renamenx),
         arity: 3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),
@@ -639,7 +647,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "replace",
                 kind: Kind::PureToken,
-                token: "REPLACE",
+                token: Some("REPLACE"),
                 since: "3.0.0",
                 optional: true,
                 ..ARG
@@ -647,7 +655,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "absttl",
                 kind: Kind::PureToken,
-                token: "ABSTTL",
+                token: Some("ABSTTL"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -655,7 +663,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "seconds",
                 kind: Kind::Integer,
-                token: "IDLETIME",
+                token: Some("IDLETIME"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -663,7 +671,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "frequency",
                 kind: Kind::Integer,
-                token: "FREQ",
+                token: Some("FREQ"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -674,7 +682,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "scan",
         full_name: "scan",
-        handler: None,
+        handler: Some(keys::scan::scan),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -686,9 +694,16 @@ pub static ROWS: &[Row] = &[
         tips: &["nondeterministic_output", "request_policy:special"],
         args: &[
             Arg { name: "cursor", kind: Kind::Integer, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, token: "MATCH", optional: true, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
-            Arg { name: "type", kind: Kind::String, token: "TYPE", since: "6.0.0", optional: true, ..ARG },
+            Arg { name: "pattern", kind: Kind::Pattern, token: Some("MATCH"), optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
+            Arg {
+                name: "type",
+                kind: Kind::String,
+                token: Some("TYPE"),
+                since: "6.0.0",
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -724,11 +739,18 @@ pub static ROWS: &[Row] = &[
         complexity: "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N).",
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, key_spec: 1, token: "BY", optional: true, ..ARG },
+            Arg {
+                name: "pattern",
+                kind: Kind::Pattern,
+                key_spec: 1,
+                token: Some("BY"),
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -740,7 +762,7 @@ pub static ROWS: &[Row] = &[
                 name: "pattern",
                 kind: Kind::Pattern,
                 key_spec: 1,
-                token: "GET",
+                token: Some("GET"),
                 optional: true,
                 multiple: true,
                 multiple_token: true,
@@ -751,13 +773,20 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "sorting", kind: Kind::PureToken, token: "ALPHA", optional: true, ..ARG },
-            Arg { name: "destination", kind: Kind::Key, key_spec: 2, token: "STORE", optional: true, ..ARG },
+            Arg { name: "sorting", kind: Kind::PureToken, token: Some("ALPHA"), optional: true, ..ARG },
+            Arg {
+                name: "destination",
+                kind: Kind::Key,
+                key_spec: 2,
+                token: Some("STORE"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -787,11 +816,18 @@ pub static ROWS: &[Row] = &[
         complexity: "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N).",
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, key_spec: 1, token: "BY", optional: true, ..ARG },
+            Arg {
+                name: "pattern",
+                kind: Kind::Pattern,
+                key_spec: 1,
+                token: Some("BY"),
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -803,7 +839,7 @@ pub static ROWS: &[Row] = &[
                 name: "pattern",
                 kind: Kind::Pattern,
                 key_spec: 1,
-                token: "GET",
+                token: Some("GET"),
                 optional: true,
                 multiple: true,
                 multiple_token: true,
@@ -814,19 +850,19 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "sorting", kind: Kind::PureToken, token: "ALPHA", optional: true, ..ARG },
+            Arg { name: "sorting", kind: Kind::PureToken, token: Some("ALPHA"), optional: true, ..ARG },
         ],
         ..ROW
     },
     Row {
         name: "touch",
         full_name: "touch",
-        handler: None,
+        handler: Some(keys::presence::touch),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -850,7 +886,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "ttl",
         full_name: "ttl",
-        handler: None,
+        handler: Some(keys::expiry::ttl),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -870,7 +906,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "type",
         full_name: "type",
-        handler: None,
+        handler: Some(keys::presence::type_of),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -888,7 +924,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "unlink",
         full_name: "unlink",
-        handler: None,
+        handler: Some(keys::presence::del),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST),

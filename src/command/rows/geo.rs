@@ -31,12 +31,19 @@ pub static ROWS: &[Row] = &[
                 since: "6.2.0",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "change", kind: Kind::PureToken, token: "CH", since: "6.2.0", optional: true, ..ARG },
+            Arg {
+                name: "change",
+                kind: Kind::PureToken,
+                token: Some("CH"),
+                since: "6.2.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "longitude_latitude_member",
                 kind: Kind::Block,
@@ -75,10 +82,10 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                 ],
                 ..ARG
             },
@@ -173,26 +180,26 @@ pub static ROWS: &[Row] = &[
                 name: "unit",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withcoord", kind: Kind::PureToken, token: "WITHCOORD", optional: true, ..ARG },
-            Arg { name: "withdist", kind: Kind::PureToken, token: "WITHDIST", optional: true, ..ARG },
-            Arg { name: "withhash", kind: Kind::PureToken, token: "WITHHASH", optional: true, ..ARG },
+            Arg { name: "withcoord", kind: Kind::PureToken, token: Some("WITHCOORD"), optional: true, ..ARG },
+            Arg { name: "withdist", kind: Kind::PureToken, token: Some("WITHDIST"), optional: true, ..ARG },
+            Arg { name: "withhash", kind: Kind::PureToken, token: Some("WITHHASH"), optional: true, ..ARG },
             Arg {
                 name: "count",
                 kind: Kind::Block,
                 optional: true,
                 args: &[
-                    Arg { name: "count", kind: Kind::Integer, token: "COUNT", ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), ..ARG },
                     Arg {
                         name: "any",
                         kind: Kind::PureToken,
-                        token: "ANY",
+                        token: Some("ANY"),
                         since: "6.2.0",
                         optional: true,
                         ..ARG
@@ -205,13 +212,20 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "key", kind: Kind::Key, key_spec: 1, token: "STORE", optional: true, ..ARG },
-            Arg { name: "key", kind: Kind::Key, key_spec: 2, token: "STOREDIST", optional: true, ..ARG },
+            Arg { name: "key", kind: Kind::Key, key_spec: 1, token: Some("STORE"), optional: true, ..ARG },
+            Arg {
+                name: "key",
+                kind: Kind::Key,
+                key_spec: 2,
+                token: Some("STOREDIST"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -243,26 +257,26 @@ pub static ROWS: &[Row] = &[
                 name: "unit",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withcoord", kind: Kind::PureToken, token: "WITHCOORD", optional: true, ..ARG },
-            Arg { name: "withdist", kind: Kind::PureToken, token: "WITHDIST", optional: true, ..ARG },
-            Arg { name: "withhash", kind: Kind::PureToken, token: "WITHHASH", optional: true, ..ARG },
+            Arg { name: "withcoord", kind: Kind::PureToken, token: Some("WITHCOORD"), optional: true, ..ARG },
+            Arg { name: "withdist", kind: Kind::PureToken, token: Some("WITHDIST"), optional: true, ..ARG },
+            Arg { name: "withhash", kind: Kind::PureToken, token: Some("WITHHASH"), optional: true, ..ARG },
             Arg {
                 name: "count",
                 kind: Kind::Block,
                 optional: true,
                 args: &[
-                    Arg { name: "count", kind: Kind::Integer, token: "COUNT", ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), ..ARG },
                     Arg {
                         name: "any",
                         kind: Kind::PureToken,
-                        token: "ANY",
+                        token: Some("ANY"),
                         since: "6.2.0",
                         optional: true,
                         ..ARG
@@ -275,8 +289,8 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
@@ -325,23 +339,23 @@ pub static ROWS: &[Row] = &[
                 name: "unit",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withcoord", kind: Kind::PureToken, token: "WITHCOORD", optional: true, ..ARG },
-            Arg { name: "withdist", kind: Kind::PureToken, token: "WITHDIST", optional: true, ..ARG },
-            Arg { name: "withhash", kind: Kind::PureToken, token: "WITHHASH", optional: true, ..ARG },
+            Arg { name: "withcoord", kind: Kind::PureToken, token: Some("WITHCOORD"), optional: true, ..ARG },
+            Arg { name: "withdist", kind: Kind::PureToken, token: Some("WITHDIST"), optional: true, ..ARG },
+            Arg { name: "withhash", kind: Kind::PureToken, token: Some("WITHHASH"), optional: true, ..ARG },
             Arg {
                 name: "count",
                 kind: Kind::Block,
                 optional: true,
                 args: &[
-                    Arg { name: "count", kind: Kind::Integer, token: "COUNT", ..ARG },
-                    Arg { name: "any", kind: Kind::PureToken, token: "ANY", optional: true, ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), ..ARG },
+                    Arg { name: "any", kind: Kind::PureToken, token: Some("ANY"), optional: true, ..ARG },
                 ],
                 ..ARG
             },
@@ -350,13 +364,20 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "key", kind: Kind::Key, key_spec: 1, token: "STORE", optional: true, ..ARG },
-            Arg { name: "key", kind: Kind::Key, key_spec: 2, token: "STOREDIST", optional: true, ..ARG },
+            Arg { name: "key", kind: Kind::Key, key_spec: 1, token: Some("STORE"), optional: true, ..ARG },
+            Arg {
+                name: "key",
+                kind: Kind::Key,
+                key_spec: 2,
+                token: Some("STOREDIST"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -386,23 +407,23 @@ pub static ROWS: &[Row] = &[
                 name: "unit",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withcoord", kind: Kind::PureToken, token: "WITHCOORD", optional: true, ..ARG },
-            Arg { name: "withdist", kind: Kind::PureToken, token: "WITHDIST", optional: true, ..ARG },
-            Arg { name: "withhash", kind: Kind::PureToken, token: "WITHHASH", optional: true, ..ARG },
+            Arg { name: "withcoord", kind: Kind::PureToken, token: Some("WITHCOORD"), optional: true, ..ARG },
+            Arg { name: "withdist", kind: Kind::PureToken, token: Some("WITHDIST"), optional: true, ..ARG },
+            Arg { name: "withhash", kind: Kind::PureToken, token: Some("WITHHASH"), optional: true, ..ARG },
             Arg {
                 name: "count",
                 kind: Kind::Block,
                 optional: true,
                 args: &[
-                    Arg { name: "count", kind: Kind::Integer, token: "COUNT", ..ARG },
-                    Arg { name: "any", kind: Kind::PureToken, token: "ANY", optional: true, ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), ..ARG },
+                    Arg { name: "any", kind: Kind::PureToken, token: Some("ANY"), optional: true, ..ARG },
                 ],
                 ..ARG
             },
@@ -411,8 +432,8 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
@@ -441,11 +462,11 @@ pub static ROWS: &[Row] = &[
                 name: "from",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "member", kind: Kind::String, token: "FROMMEMBER", ..ARG },
+                    Arg { name: "member", kind: Kind::String, token: Some("FROMMEMBER"), ..ARG },
                     Arg {
                         name: "longitude_latitude",
                         kind: Kind::Block,
-                        token: "FROMLONLAT",
+                        token: Some("FROMLONLAT"),
                         args: &[
                             Arg { name: "longitude", kind: Kind::Double, ..ARG },
                             Arg { name: "latitude", kind: Kind::Double, ..ARG },
@@ -463,15 +484,15 @@ pub static ROWS: &[Row] = &[
                         name: "circle",
                         kind: Kind::Block,
                         args: &[
-                            Arg { name: "radius", kind: Kind::Double, token: "BYRADIUS", ..ARG },
+                            Arg { name: "radius", kind: Kind::Double, token: Some("BYRADIUS"), ..ARG },
                             Arg {
                                 name: "unit",
                                 kind: Kind::Oneof,
                                 args: &[
-                                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -482,16 +503,16 @@ pub static ROWS: &[Row] = &[
                         name: "box",
                         kind: Kind::Block,
                         args: &[
-                            Arg { name: "width", kind: Kind::Double, token: "BYBOX", ..ARG },
+                            Arg { name: "width", kind: Kind::Double, token: Some("BYBOX"), ..ARG },
                             Arg { name: "height", kind: Kind::Double, ..ARG },
                             Arg {
                                 name: "unit",
                                 kind: Kind::Oneof,
                                 args: &[
-                                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -506,8 +527,8 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
@@ -516,14 +537,14 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Block,
                 optional: true,
                 args: &[
-                    Arg { name: "count", kind: Kind::Integer, token: "COUNT", ..ARG },
-                    Arg { name: "any", kind: Kind::PureToken, token: "ANY", optional: true, ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), ..ARG },
+                    Arg { name: "any", kind: Kind::PureToken, token: Some("ANY"), optional: true, ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withcoord", kind: Kind::PureToken, token: "WITHCOORD", optional: true, ..ARG },
-            Arg { name: "withdist", kind: Kind::PureToken, token: "WITHDIST", optional: true, ..ARG },
-            Arg { name: "withhash", kind: Kind::PureToken, token: "WITHHASH", optional: true, ..ARG },
+            Arg { name: "withcoord", kind: Kind::PureToken, token: Some("WITHCOORD"), optional: true, ..ARG },
+            Arg { name: "withdist", kind: Kind::PureToken, token: Some("WITHDIST"), optional: true, ..ARG },
+            Arg { name: "withhash", kind: Kind::PureToken, token: Some("WITHHASH"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -550,11 +571,11 @@ pub static ROWS: &[Row] = &[
                 name: "from",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "member", kind: Kind::String, token: "FROMMEMBER", ..ARG },
+                    Arg { name: "member", kind: Kind::String, token: Some("FROMMEMBER"), ..ARG },
                     Arg {
                         name: "longitude_latitude",
                         kind: Kind::Block,
-                        token: "FROMLONLAT",
+                        token: Some("FROMLONLAT"),
                         args: &[
                             Arg { name: "longitude", kind: Kind::Double, ..ARG },
                             Arg { name: "latitude", kind: Kind::Double, ..ARG },
@@ -572,15 +593,15 @@ pub static ROWS: &[Row] = &[
                         name: "circle",
                         kind: Kind::Block,
                         args: &[
-                            Arg { name: "radius", kind: Kind::Double, token: "BYRADIUS", ..ARG },
+                            Arg { name: "radius", kind: Kind::Double, token: Some("BYRADIUS"), ..ARG },
                             Arg {
                                 name: "unit",
                                 kind: Kind::Oneof,
                                 args: &[
-                                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -591,16 +612,16 @@ pub static ROWS: &[Row] = &[
                         name: "box",
                         kind: Kind::Block,
                         args: &[
-                            Arg { name: "width", kind: Kind::Double, token: "BYBOX", ..ARG },
+                            Arg { name: "width", kind: Kind::Double, token: Some("BYBOX"), ..ARG },
                             Arg { name: "height", kind: Kind::Double, ..ARG },
                             Arg {
                                 name: "unit",
                                 kind: Kind::Oneof,
                                 args: &[
-                                    Arg { name: "m", kind: Kind::PureToken, token: "M", ..ARG },
-                                    Arg { name: "km", kind: Kind::PureToken, token: "KM", ..ARG },
-                                    Arg { name: "ft", kind: Kind::PureToken, token: "FT", ..ARG },
-                                    Arg { name: "mi", kind: Kind::PureToken, token: "MI", ..ARG },
+                                    Arg { name: "m", kind: Kind::PureToken, token: Some("M"), ..ARG },
+                                    Arg { name: "km", kind: Kind::PureToken, token: Some("KM"), ..ARG },
+                                    Arg { name: "ft", kind: Kind::PureToken, token: Some("FT"), ..ARG },
+                                    Arg { name: "mi", kind: Kind::PureToken, token: Some("MI"), ..ARG },
                                 ],
                                 ..ARG
                             },
@@ -615,8 +636,8 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "asc", kind: Kind::PureToken, token: "ASC", ..ARG },
-                    Arg { name: "desc", kind: Kind::PureToken, token: "DESC", ..ARG },
+                    Arg { name: "asc", kind: Kind::PureToken, token: Some("ASC"), ..ARG },
+                    Arg { name: "desc", kind: Kind::PureToken, token: Some("DESC"), ..ARG },
                 ],
                 ..ARG
             },
@@ -625,12 +646,12 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Block,
                 optional: true,
                 args: &[
-                    Arg { name: "count", kind: Kind::Integer, token: "COUNT", ..ARG },
-                    Arg { name: "any", kind: Kind::PureToken, token: "ANY", optional: true, ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), ..ARG },
+                    Arg { name: "any", kind: Kind::PureToken, token: Some("ANY"), optional: true, ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "storedist", kind: Kind::PureToken, token: "STOREDIST", optional: true, ..ARG },
+            Arg { name: "storedist", kind: Kind::PureToken, token: Some("STOREDIST"), optional: true, ..ARG },
         ],
         ..ROW
     },

@@ -1,5 +1,6 @@
 //! The commands of group *hash*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::hash;
 use crate::command::row::{
     ARG, Arg, Categories, DocFlags, Flags, KeySpec, Kind, ROW, Row, category as c, doc_flag as d, flag as f,
     key_flag as k,
@@ -10,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hdel",
         full_name: "hdel",
-        handler: None,
+        handler: Some(hash::change::hdel),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::HASH | c::FAST),
@@ -32,7 +33,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hexists",
         full_name: "hexists",
-        handler: None,
+        handler: Some(hash::read::hexists),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::HASH | c::FAST),
@@ -53,7 +54,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hget",
         full_name: "hget",
-        handler: None,
+        handler: Some(hash::read::hget),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::HASH | c::FAST),
@@ -74,7 +75,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hgetall",
         full_name: "hgetall",
-        handler: None,
+        handler: Some(hash::read::hgetall),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::HASH | c::SLOW),
@@ -93,7 +94,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hincrby",
         full_name: "hincrby",
-        handler: None,
+        handler: Some(hash::count::hincrby),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::HASH | c::FAST),
@@ -115,7 +116,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hincrbyfloat",
         full_name: "hincrbyfloat",
-        handler: None,
+        handler: Some(hash::count::hincrbyfloat),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::HASH | c::FAST),
@@ -137,7 +138,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hkeys",
         full_name: "hkeys",
-        handler: None,
+        handler: Some(hash::read::hkeys),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::HASH | c::SLOW),
@@ -156,7 +157,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hlen",
         full_name: "hlen",
-        handler: None,
+        handler: Some(hash::read::hlen),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::HASH | c::FAST),
@@ -174,7 +175,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hmget",
         full_name: "hmget",
-        handler: None,
+        handler: Some(hash::read::hmget),
         arity: -3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::HASH | c::FAST),
@@ -195,7 +196,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hmset",
         full_name: "hmset",
-        handler: None,
+        handler: Some(hash::change::hmset),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::HASH | c::FAST),
@@ -228,7 +229,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hrandfield",
         full_name: "hrandfield",
-        handler: None,
+        handler: Some(hash::walk::hrandfield),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::HASH | c::SLOW),
@@ -252,7 +253,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "withvalues",
                         kind: Kind::PureToken,
-                        token: "WITHVALUES",
+                        token: Some("WITHVALUES"),
                         optional: true,
                         ..ARG
                     },
@@ -265,7 +266,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hscan",
         full_name: "hscan",
-        handler: None,
+        handler: Some(hash::walk::hscan),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::HASH | c::SLOW),
@@ -281,15 +282,15 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "cursor", kind: Kind::Integer, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, token: "MATCH", optional: true, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "pattern", kind: Kind::Pattern, token: Some("MATCH"), optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
     Row {
         name: "hset",
         full_name: "hset",
-        handler: None,
+        handler: Some(hash::change::hset),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::HASH | c::FAST),
@@ -320,7 +321,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hsetnx",
         full_name: "hsetnx",
-        handler: None,
+        handler: Some(hash::change::hsetnx),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::HASH | c::FAST),
@@ -342,7 +343,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hstrlen",
         full_name: "hstrlen",
-        handler: None,
+        handler: Some(hash::read::hstrlen),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::HASH | c::FAST),
@@ -363,7 +364,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "hvals",
         full_name: "hvals",
-        handler: None,
+        handler: Some(hash::read::hvals),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::HASH | c::SLOW),

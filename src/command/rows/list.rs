@@ -29,8 +29,8 @@ pub static ROWS: &[Row] = &[
                 name: "wherefrom",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "left", kind: Kind::PureToken, token: "LEFT", ..ARG },
-                    Arg { name: "right", kind: Kind::PureToken, token: "RIGHT", ..ARG },
+                    Arg { name: "left", kind: Kind::PureToken, token: Some("LEFT"), ..ARG },
+                    Arg { name: "right", kind: Kind::PureToken, token: Some("RIGHT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -38,8 +38,8 @@ pub static ROWS: &[Row] = &[
                 name: "whereto",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "left", kind: Kind::PureToken, token: "LEFT", ..ARG },
-                    Arg { name: "right", kind: Kind::PureToken, token: "RIGHT", ..ARG },
+                    Arg { name: "left", kind: Kind::PureToken, token: Some("LEFT"), ..ARG },
+                    Arg { name: "right", kind: Kind::PureToken, token: Some("RIGHT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -73,12 +73,12 @@ pub static ROWS: &[Row] = &[
                 name: "where",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "left", kind: Kind::PureToken, token: "LEFT", ..ARG },
-                    Arg { name: "right", kind: Kind::PureToken, token: "RIGHT", ..ARG },
+                    Arg { name: "left", kind: Kind::PureToken, token: Some("LEFT"), ..ARG },
+                    Arg { name: "right", kind: Kind::PureToken, token: Some("RIGHT"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -204,8 +204,8 @@ pub static ROWS: &[Row] = &[
                 name: "where",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "before", kind: Kind::PureToken, token: "BEFORE", ..ARG },
-                    Arg { name: "after", kind: Kind::PureToken, token: "AFTER", ..ARG },
+                    Arg { name: "before", kind: Kind::PureToken, token: Some("BEFORE"), ..ARG },
+                    Arg { name: "after", kind: Kind::PureToken, token: Some("AFTER"), ..ARG },
                 ],
                 ..ARG
             },
@@ -254,8 +254,8 @@ pub static ROWS: &[Row] = &[
                 name: "wherefrom",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "left", kind: Kind::PureToken, token: "LEFT", ..ARG },
-                    Arg { name: "right", kind: Kind::PureToken, token: "RIGHT", ..ARG },
+                    Arg { name: "left", kind: Kind::PureToken, token: Some("LEFT"), ..ARG },
+                    Arg { name: "right", kind: Kind::PureToken, token: Some("RIGHT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -263,8 +263,8 @@ pub static ROWS: &[Row] = &[
                 name: "whereto",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "left", kind: Kind::PureToken, token: "LEFT", ..ARG },
-                    Arg { name: "right", kind: Kind::PureToken, token: "RIGHT", ..ARG },
+                    Arg { name: "left", kind: Kind::PureToken, token: Some("LEFT"), ..ARG },
+                    Arg { name: "right", kind: Kind::PureToken, token: Some("RIGHT"), ..ARG },
                 ],
                 ..ARG
             },
@@ -296,12 +296,12 @@ pub static ROWS: &[Row] = &[
                 name: "where",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "left", kind: Kind::PureToken, token: "LEFT", ..ARG },
-                    Arg { name: "right", kind: Kind::PureToken, token: "RIGHT", ..ARG },
+                    Arg { name: "left", kind: Kind::PureToken, token: Some("LEFT"), ..ARG },
+                    Arg { name: "right", kind: Kind::PureToken, token: Some("RIGHT"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -345,9 +345,9 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "element", kind: Kind::String, ..ARG },
-            Arg { name: "rank", kind: Kind::Integer, token: "RANK", optional: true, ..ARG },
-            Arg { name: "num-matches", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
-            Arg { name: "len", kind: Kind::Integer, token: "MAXLEN", optional: true, ..ARG },
+            Arg { name: "rank", kind: Kind::Integer, token: Some("RANK"), optional: true, ..ARG },
+            Arg { name: "num-matches", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
+            Arg { name: "len", kind: Kind::Integer, token: Some("MAXLEN"), optional: true, ..ARG },
         ],
         ..ROW
     },

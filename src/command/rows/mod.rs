@@ -46,3 +46,10 @@ pub static TABLES: [&[Row]; 16] = [
 pub fn all() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().flat_map(|table| table.iter())
 }
+
+/// The row of this full name (`get`, `config|get`), served or not.
+pub fn find(full_name: &str) -> Option<&'static Row> {
+    let (name, _) = full_name.split_once('|').unwrap_or((full_name, ""));
+    let row = all().find(|row| row.name == name)?;
+    std::iter::once(row).chain(row.subcommands).find(|row| row.full_name == full_name)
+}

@@ -1,8 +1,9 @@
 //! The commands of group *pubsub*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{
-    ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, ROW, Row, category as c, flag as f,
+    key_flag as k,
 };
 
 /// The rows of group pubsub.
@@ -75,7 +76,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "pubsub|help",
                 container: "pubsub",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),

@@ -1,8 +1,9 @@
 //! The commands of group *scripting*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
 
 /// The rows of group scripting.
@@ -250,8 +251,8 @@ pub static ROWS: &[Row] = &[
                     kind: Kind::Oneof,
                     optional: true,
                     args: &[
-                        Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", ..ARG },
-                        Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", ..ARG },
+                        Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), ..ARG },
+                        Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -261,7 +262,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "function|help",
                 container: "function",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW | c::SCRIPTING),
@@ -303,11 +304,17 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "library-name-pattern",
                         kind: Kind::String,
-                        token: "LIBRARYNAME",
+                        token: Some("LIBRARYNAME"),
                         optional: true,
                         ..ARG
                     },
-                    Arg { name: "withcode", kind: Kind::PureToken, token: "WITHCODE", optional: true, ..ARG },
+                    Arg {
+                        name: "withcode",
+                        kind: Kind::PureToken,
+                        token: Some("WITHCODE"),
+                        optional: true,
+                        ..ARG
+                    },
                 ],
                 ..ROW
             },
@@ -325,7 +332,13 @@ pub static ROWS: &[Row] = &[
                 complexity: "O(1) (considering compilation time is redundant)",
                 tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
                 args: &[
-                    Arg { name: "replace", kind: Kind::PureToken, token: "REPLACE", optional: true, ..ARG },
+                    Arg {
+                        name: "replace",
+                        kind: Kind::PureToken,
+                        token: Some("REPLACE"),
+                        optional: true,
+                        ..ARG
+                    },
                     Arg { name: "function-code", kind: Kind::String, ..ARG },
                 ],
                 ..ROW
@@ -350,9 +363,9 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         optional: true,
                         args: &[
-                            Arg { name: "flush", kind: Kind::PureToken, token: "FLUSH", ..ARG },
-                            Arg { name: "append", kind: Kind::PureToken, token: "APPEND", ..ARG },
-                            Arg { name: "replace", kind: Kind::PureToken, token: "REPLACE", ..ARG },
+                            Arg { name: "flush", kind: Kind::PureToken, token: Some("FLUSH"), ..ARG },
+                            Arg { name: "append", kind: Kind::PureToken, token: Some("APPEND"), ..ARG },
+                            Arg { name: "replace", kind: Kind::PureToken, token: Some("REPLACE"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -405,9 +418,9 @@ pub static ROWS: &[Row] = &[
                     name: "mode",
                     kind: Kind::Oneof,
                     args: &[
-                        Arg { name: "yes", kind: Kind::PureToken, token: "YES", ..ARG },
-                        Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", ..ARG },
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
+                        Arg { name: "yes", kind: Kind::PureToken, token: Some("YES"), ..ARG },
+                        Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -449,8 +462,8 @@ pub static ROWS: &[Row] = &[
                     since: "6.2.0",
                     optional: true,
                     args: &[
-                        Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", ..ARG },
-                        Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", ..ARG },
+                        Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), ..ARG },
+                        Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -460,7 +473,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "script|help",
                 container: "script",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW | c::SCRIPTING),

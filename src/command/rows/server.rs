@@ -4,6 +4,7 @@ use crate::command::row::{
     ARG, Arg, Categories, DocFlags, Flags, KeySpec, Kind, ROW, Row, category as c, doc_flag as d, flag as f,
     key_flag as k,
 };
+use crate::command::{describe, keys};
 
 /// The rows of group server.
 pub static ROWS: &[Row] = &[
@@ -109,7 +110,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "acl|help",
                 container: "acl",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -165,7 +166,7 @@ pub static ROWS: &[Row] = &[
                     optional: true,
                     args: &[
                         Arg { name: "count", kind: Kind::Integer, ..ARG },
-                        Arg { name: "reset", kind: Kind::PureToken, token: "RESET", ..ARG },
+                        Arg { name: "reset", kind: Kind::PureToken, token: Some("RESET"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -266,7 +267,7 @@ pub static ROWS: &[Row] = &[
         args: &[Arg {
             name: "schedule",
             kind: Kind::PureToken,
-            token: "SCHEDULE",
+            token: Some("SCHEDULE"),
             since: "3.2.2",
             optional: true,
             ..ARG
@@ -354,7 +355,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "command|help",
                 container: "command",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW | c::CONNECTION),
@@ -403,12 +404,12 @@ pub static ROWS: &[Row] = &[
                 args: &[Arg {
                     name: "filterby",
                     kind: Kind::Oneof,
-                    token: "FILTERBY",
+                    token: Some("FILTERBY"),
                     optional: true,
                     args: &[
-                        Arg { name: "module-name", kind: Kind::String, token: "MODULE", ..ARG },
-                        Arg { name: "category", kind: Kind::String, token: "ACLCAT", ..ARG },
-                        Arg { name: "pattern", kind: Kind::Pattern, token: "PATTERN", ..ARG },
+                        Arg { name: "module-name", kind: Kind::String, token: Some("MODULE"), ..ARG },
+                        Arg { name: "category", kind: Kind::String, token: Some("ACLCAT"), ..ARG },
+                        Arg { name: "pattern", kind: Kind::Pattern, token: Some("PATTERN"), ..ARG },
                     ],
                     ..ARG
                 }],
@@ -455,7 +456,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "config|help",
                 container: "config",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -525,7 +526,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "dbsize",
         full_name: "dbsize",
-        handler: None,
+        handler: Some(keys::database::dbsize),
         arity: 1,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::KEYSPACE | c::READ | c::FAST),
@@ -565,24 +566,24 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "target",
                 kind: Kind::Block,
-                token: "TO",
+                token: Some("TO"),
                 optional: true,
                 args: &[
                     Arg { name: "host", kind: Kind::String, ..ARG },
                     Arg { name: "port", kind: Kind::Integer, ..ARG },
-                    Arg { name: "force", kind: Kind::PureToken, token: "FORCE", optional: true, ..ARG },
+                    Arg { name: "force", kind: Kind::PureToken, token: Some("FORCE"), optional: true, ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "abort", kind: Kind::PureToken, token: "ABORT", optional: true, ..ARG },
-            Arg { name: "milliseconds", kind: Kind::Integer, token: "TIMEOUT", optional: true, ..ARG },
+            Arg { name: "abort", kind: Kind::PureToken, token: Some("ABORT"), optional: true, ..ARG },
+            Arg { name: "milliseconds", kind: Kind::Integer, token: Some("TIMEOUT"), optional: true, ..ARG },
         ],
         ..ROW
     },
     Row {
         name: "flushall",
         full_name: "flushall",
-        handler: None,
+        handler: Some(keys::database::flushall),
         arity: -1,
         flags: Flags(f::WRITE),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW | c::DANGEROUS),
@@ -600,8 +601,8 @@ pub static ROWS: &[Row] = &[
             kind: Kind::Oneof,
             optional: true,
             args: &[
-                Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", since: "4.0.0", ..ARG },
-                Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", since: "6.2.0", ..ARG },
+                Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), since: "4.0.0", ..ARG },
+                Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), since: "6.2.0", ..ARG },
             ],
             ..ARG
         }],
@@ -610,7 +611,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "flushdb",
         full_name: "flushdb",
-        handler: None,
+        handler: Some(keys::database::flushdb),
         arity: -1,
         flags: Flags(f::WRITE),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW | c::DANGEROUS),
@@ -628,8 +629,8 @@ pub static ROWS: &[Row] = &[
             kind: Kind::Oneof,
             optional: true,
             args: &[
-                Arg { name: "async", kind: Kind::PureToken, token: "ASYNC", since: "4.0.0", ..ARG },
-                Arg { name: "sync", kind: Kind::PureToken, token: "SYNC", since: "6.2.0", ..ARG },
+                Arg { name: "async", kind: Kind::PureToken, token: Some("ASYNC"), since: "4.0.0", ..ARG },
+                Arg { name: "sync", kind: Kind::PureToken, token: Some("SYNC"), since: "6.2.0", ..ARG },
             ],
             ..ARG
         }],
@@ -712,7 +713,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "latency|help",
                 container: "latency",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -798,7 +799,7 @@ pub static ROWS: &[Row] = &[
         group: "server",
         since: "5.0.0",
         summary: "Display some computer art and the Redis version",
-        args: &[Arg { name: "version", kind: Kind::Integer, token: "VERSION", optional: true, ..ARG }],
+        args: &[Arg { name: "version", kind: Kind::Integer, token: Some("VERSION"), optional: true, ..ARG }],
         ..ROW
     },
     Row {
@@ -832,7 +833,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "memory|help",
                 container: "memory",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -891,7 +892,7 @@ pub static ROWS: &[Row] = &[
                 name: "usage",
                 full_name: "memory|usage",
                 container: "memory",
-                handler: None,
+                handler: Some(keys::object::memory_usage),
                 arity: -3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::READ | c::SLOW),
@@ -905,7 +906,7 @@ pub static ROWS: &[Row] = &[
                 complexity: "O(N) where N is the number of samples.",
                 args: &[
                     Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
-                    Arg { name: "count", kind: Kind::Integer, token: "SAMPLES", optional: true, ..ARG },
+                    Arg { name: "count", kind: Kind::Integer, token: Some("SAMPLES"), optional: true, ..ARG },
                 ],
                 ..ROW
             },
@@ -928,7 +929,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "module|help",
                 container: "module",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -988,7 +989,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "configs",
                         kind: Kind::Block,
-                        token: "CONFIG",
+                        token: Some("CONFIG"),
                         optional: true,
                         multiple: true,
                         multiple_token: true,
@@ -1001,7 +1002,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "args",
                         kind: Kind::Block,
-                        token: "ARGS",
+                        token: Some("ARGS"),
                         optional: true,
                         multiple: true,
                         args: &[Arg { name: "arg", kind: Kind::String, ..ARG }],
@@ -1098,8 +1099,8 @@ pub static ROWS: &[Row] = &[
                     name: "no-one",
                     kind: Kind::Block,
                     args: &[
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
-                        Arg { name: "one", kind: Kind::PureToken, token: "ONE", ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
+                        Arg { name: "one", kind: Kind::PureToken, token: Some("ONE"), ..ARG },
                     ],
                     ..ARG
                 },
@@ -1136,7 +1137,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "replace",
                 kind: Kind::PureToken,
-                token: "REPLACE",
+                token: Some("REPLACE"),
                 since: "3.0.0",
                 optional: true,
                 ..ARG
@@ -1144,7 +1145,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "absttl",
                 kind: Kind::PureToken,
-                token: "ABSTTL",
+                token: Some("ABSTTL"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -1152,7 +1153,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "seconds",
                 kind: Kind::Integer,
-                token: "IDLETIME",
+                token: Some("IDLETIME"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -1160,7 +1161,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "frequency",
                 kind: Kind::Integer,
-                token: "FREQ",
+                token: Some("FREQ"),
                 since: "5.0.0",
                 optional: true,
                 ..ARG
@@ -1212,16 +1213,23 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "nosave", kind: Kind::PureToken, token: "NOSAVE", ..ARG },
-                    Arg { name: "save", kind: Kind::PureToken, token: "SAVE", ..ARG },
+                    Arg { name: "nosave", kind: Kind::PureToken, token: Some("NOSAVE"), ..ARG },
+                    Arg { name: "save", kind: Kind::PureToken, token: Some("SAVE"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "now", kind: Kind::PureToken, token: "NOW", since: "7.0.0", optional: true, ..ARG },
+            Arg {
+                name: "now",
+                kind: Kind::PureToken,
+                token: Some("NOW"),
+                since: "7.0.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "force",
                 kind: Kind::PureToken,
-                token: "FORCE",
+                token: Some("FORCE"),
                 since: "7.0.0",
                 optional: true,
                 ..ARG
@@ -1229,7 +1237,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "abort",
                 kind: Kind::PureToken,
-                token: "ABORT",
+                token: Some("ABORT"),
                 since: "7.0.0",
                 optional: true,
                 ..ARG
@@ -1268,8 +1276,8 @@ pub static ROWS: &[Row] = &[
                     name: "no-one",
                     kind: Kind::Block,
                     args: &[
-                        Arg { name: "no", kind: Kind::PureToken, token: "NO", ..ARG },
-                        Arg { name: "one", kind: Kind::PureToken, token: "ONE", ..ARG },
+                        Arg { name: "no", kind: Kind::PureToken, token: Some("NO"), ..ARG },
+                        Arg { name: "one", kind: Kind::PureToken, token: Some("ONE"), ..ARG },
                     ],
                     ..ARG
                 },
@@ -1311,7 +1319,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "slowlog|help",
                 container: "slowlog",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::SLOW),
@@ -1357,7 +1365,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "swapdb",
         full_name: "swapdb",
-        handler: None,
+        handler: Some(keys::database::swapdb),
         arity: 3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::KEYSPACE | c::WRITE | c::FAST | c::DANGEROUS),

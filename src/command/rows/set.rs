@@ -2,7 +2,7 @@
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
 
 /// The rows of group set.
@@ -145,7 +145,7 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "numkeys", kind: Kind::Integer, ..ARG },
             Arg { name: "key", kind: Kind::Key, key_spec: 0, multiple: true, ..ARG },
-            Arg { name: "limit", kind: Kind::Integer, token: "LIMIT", optional: true, ..ARG },
+            Arg { name: "limit", kind: Kind::Integer, token: Some("LIMIT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -348,8 +348,8 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "cursor", kind: Kind::Integer, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, token: "MATCH", optional: true, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "pattern", kind: Kind::Pattern, token: Some("MATCH"), optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },

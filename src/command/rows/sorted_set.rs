@@ -33,12 +33,12 @@ pub static ROWS: &[Row] = &[
                 name: "where",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "min", kind: Kind::PureToken, token: "MIN", ..ARG },
-                    Arg { name: "max", kind: Kind::PureToken, token: "MAX", ..ARG },
+                    Arg { name: "min", kind: Kind::PureToken, token: Some("MIN"), ..ARG },
+                    Arg { name: "max", kind: Kind::PureToken, token: Some("MAX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -124,8 +124,8 @@ pub static ROWS: &[Row] = &[
                 since: "3.0.2",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
                 ],
                 ..ARG
             },
@@ -135,16 +135,23 @@ pub static ROWS: &[Row] = &[
                 since: "6.2.0",
                 optional: true,
                 args: &[
-                    Arg { name: "gt", kind: Kind::PureToken, token: "GT", ..ARG },
-                    Arg { name: "lt", kind: Kind::PureToken, token: "LT", ..ARG },
+                    Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+                    Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "change", kind: Kind::PureToken, token: "CH", since: "3.0.2", optional: true, ..ARG },
+            Arg {
+                name: "change",
+                kind: Kind::PureToken,
+                token: Some("CH"),
+                since: "3.0.2",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "increment",
                 kind: Kind::PureToken,
-                token: "INCR",
+                token: Some("INCR"),
                 since: "3.0.2",
                 optional: true,
                 ..ARG
@@ -223,7 +230,13 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "numkeys", kind: Kind::Integer, ..ARG },
             Arg { name: "key", kind: Kind::Key, key_spec: 0, multiple: true, ..ARG },
-            Arg { name: "withscores", kind: Kind::PureToken, token: "WITHSCORES", optional: true, ..ARG },
+            Arg {
+                name: "withscores",
+                kind: Kind::PureToken,
+                token: Some("WITHSCORES"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -304,7 +317,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "weight",
                 kind: Kind::Integer,
-                token: "WEIGHTS",
+                token: Some("WEIGHTS"),
                 optional: true,
                 multiple: true,
                 ..ARG
@@ -312,16 +325,22 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "aggregate",
                 kind: Kind::Oneof,
-                token: "AGGREGATE",
+                token: Some("AGGREGATE"),
                 optional: true,
                 args: &[
-                    Arg { name: "sum", kind: Kind::PureToken, token: "SUM", ..ARG },
-                    Arg { name: "min", kind: Kind::PureToken, token: "MIN", ..ARG },
-                    Arg { name: "max", kind: Kind::PureToken, token: "MAX", ..ARG },
+                    Arg { name: "sum", kind: Kind::PureToken, token: Some("SUM"), ..ARG },
+                    Arg { name: "min", kind: Kind::PureToken, token: Some("MIN"), ..ARG },
+                    Arg { name: "max", kind: Kind::PureToken, token: Some("MAX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withscores", kind: Kind::PureToken, token: "WITHSCORES", optional: true, ..ARG },
+            Arg {
+                name: "withscores",
+                kind: Kind::PureToken,
+                token: Some("WITHSCORES"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -346,7 +365,7 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "numkeys", kind: Kind::Integer, ..ARG },
             Arg { name: "key", kind: Kind::Key, key_spec: 0, multiple: true, ..ARG },
-            Arg { name: "limit", kind: Kind::Integer, token: "LIMIT", optional: true, ..ARG },
+            Arg { name: "limit", kind: Kind::Integer, token: Some("LIMIT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -381,7 +400,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "weight",
                 kind: Kind::Integer,
-                token: "WEIGHTS",
+                token: Some("WEIGHTS"),
                 optional: true,
                 multiple: true,
                 ..ARG
@@ -389,12 +408,12 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "aggregate",
                 kind: Kind::Oneof,
-                token: "AGGREGATE",
+                token: Some("AGGREGATE"),
                 optional: true,
                 args: &[
-                    Arg { name: "sum", kind: Kind::PureToken, token: "SUM", ..ARG },
-                    Arg { name: "min", kind: Kind::PureToken, token: "MIN", ..ARG },
-                    Arg { name: "max", kind: Kind::PureToken, token: "MAX", ..ARG },
+                    Arg { name: "sum", kind: Kind::PureToken, token: Some("SUM"), ..ARG },
+                    Arg { name: "min", kind: Kind::PureToken, token: Some("MIN"), ..ARG },
+                    Arg { name: "max", kind: Kind::PureToken, token: Some("MAX"), ..ARG },
                 ],
                 ..ARG
             },
@@ -448,12 +467,12 @@ pub static ROWS: &[Row] = &[
                 name: "where",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "min", kind: Kind::PureToken, token: "MIN", ..ARG },
-                    Arg { name: "max", kind: Kind::PureToken, token: "MAX", ..ARG },
+                    Arg { name: "min", kind: Kind::PureToken, token: Some("MIN"), ..ARG },
+                    Arg { name: "max", kind: Kind::PureToken, token: Some("MAX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -547,7 +566,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "withscores",
                         kind: Kind::PureToken,
-                        token: "WITHSCORES",
+                        token: Some("WITHSCORES"),
                         optional: true,
                         ..ARG
                     },
@@ -583,16 +602,23 @@ pub static ROWS: &[Row] = &[
                 since: "6.2.0",
                 optional: true,
                 args: &[
-                    Arg { name: "byscore", kind: Kind::PureToken, token: "BYSCORE", ..ARG },
-                    Arg { name: "bylex", kind: Kind::PureToken, token: "BYLEX", ..ARG },
+                    Arg { name: "byscore", kind: Kind::PureToken, token: Some("BYSCORE"), ..ARG },
+                    Arg { name: "bylex", kind: Kind::PureToken, token: Some("BYLEX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "rev", kind: Kind::PureToken, token: "REV", since: "6.2.0", optional: true, ..ARG },
+            Arg {
+                name: "rev",
+                kind: Kind::PureToken,
+                token: Some("REV"),
+                since: "6.2.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 since: "6.2.0",
                 optional: true,
                 args: &[
@@ -601,7 +627,13 @@ pub static ROWS: &[Row] = &[
                 ],
                 ..ARG
             },
-            Arg { name: "withscores", kind: Kind::PureToken, token: "WITHSCORES", optional: true, ..ARG },
+            Arg {
+                name: "withscores",
+                kind: Kind::PureToken,
+                token: Some("WITHSCORES"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -630,7 +662,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -667,7 +699,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "withscores",
                 kind: Kind::PureToken,
-                token: "WITHSCORES",
+                token: Some("WITHSCORES"),
                 since: "2.0.0",
                 optional: true,
                 ..ARG
@@ -675,7 +707,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -711,16 +743,16 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "byscore", kind: Kind::PureToken, token: "BYSCORE", ..ARG },
-                    Arg { name: "bylex", kind: Kind::PureToken, token: "BYLEX", ..ARG },
+                    Arg { name: "byscore", kind: Kind::PureToken, token: Some("BYSCORE"), ..ARG },
+                    Arg { name: "bylex", kind: Kind::PureToken, token: Some("BYLEX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "rev", kind: Kind::PureToken, token: "REV", optional: true, ..ARG },
+            Arg { name: "rev", kind: Kind::PureToken, token: Some("REV"), optional: true, ..ARG },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -862,7 +894,13 @@ pub static ROWS: &[Row] = &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "start", kind: Kind::Integer, ..ARG },
             Arg { name: "stop", kind: Kind::Integer, ..ARG },
-            Arg { name: "withscores", kind: Kind::PureToken, token: "WITHSCORES", optional: true, ..ARG },
+            Arg {
+                name: "withscores",
+                kind: Kind::PureToken,
+                token: Some("WITHSCORES"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -891,7 +929,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -925,11 +963,17 @@ pub static ROWS: &[Row] = &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "max", kind: Kind::Double, ..ARG },
             Arg { name: "min", kind: Kind::Double, ..ARG },
-            Arg { name: "withscores", kind: Kind::PureToken, token: "WITHSCORES", optional: true, ..ARG },
+            Arg {
+                name: "withscores",
+                kind: Kind::PureToken,
+                token: Some("WITHSCORES"),
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "offset_count",
                 kind: Kind::Block,
-                token: "LIMIT",
+                token: Some("LIMIT"),
                 optional: true,
                 args: &[
                     Arg { name: "offset", kind: Kind::Integer, ..ARG },
@@ -980,8 +1024,8 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "cursor", kind: Kind::Integer, ..ARG },
-            Arg { name: "pattern", kind: Kind::Pattern, token: "MATCH", optional: true, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "pattern", kind: Kind::Pattern, token: Some("MATCH"), optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -1030,7 +1074,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "weight",
                 kind: Kind::Integer,
-                token: "WEIGHTS",
+                token: Some("WEIGHTS"),
                 optional: true,
                 multiple: true,
                 ..ARG
@@ -1038,16 +1082,22 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "aggregate",
                 kind: Kind::Oneof,
-                token: "AGGREGATE",
+                token: Some("AGGREGATE"),
                 optional: true,
                 args: &[
-                    Arg { name: "sum", kind: Kind::PureToken, token: "SUM", ..ARG },
-                    Arg { name: "min", kind: Kind::PureToken, token: "MIN", ..ARG },
-                    Arg { name: "max", kind: Kind::PureToken, token: "MAX", ..ARG },
+                    Arg { name: "sum", kind: Kind::PureToken, token: Some("SUM"), ..ARG },
+                    Arg { name: "min", kind: Kind::PureToken, token: Some("MIN"), ..ARG },
+                    Arg { name: "max", kind: Kind::PureToken, token: Some("MAX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "withscores", kind: Kind::PureToken, token: "WITHSCORES", optional: true, ..ARG },
+            Arg {
+                name: "withscores",
+                kind: Kind::PureToken,
+                token: Some("WITHSCORES"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
@@ -1082,7 +1132,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "weight",
                 kind: Kind::Integer,
-                token: "WEIGHTS",
+                token: Some("WEIGHTS"),
                 optional: true,
                 multiple: true,
                 ..ARG
@@ -1090,12 +1140,12 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "aggregate",
                 kind: Kind::Oneof,
-                token: "AGGREGATE",
+                token: Some("AGGREGATE"),
                 optional: true,
                 args: &[
-                    Arg { name: "sum", kind: Kind::PureToken, token: "SUM", ..ARG },
-                    Arg { name: "min", kind: Kind::PureToken, token: "MIN", ..ARG },
-                    Arg { name: "max", kind: Kind::PureToken, token: "MAX", ..ARG },
+                    Arg { name: "sum", kind: Kind::PureToken, token: Some("SUM"), ..ARG },
+                    Arg { name: "min", kind: Kind::PureToken, token: Some("MIN"), ..ARG },
+                    Arg { name: "max", kind: Kind::PureToken, token: Some("MAX"), ..ARG },
                 ],
                 ..ARG
             },

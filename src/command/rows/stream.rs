@@ -1,8 +1,9 @@
 //! The commands of group *stream*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::describe;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    flag as f, key_flag as k,
 };
 
 /// The rows of group stream.
@@ -59,7 +60,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "nomkstream",
                 kind: Kind::PureToken,
-                token: "NOMKSTREAM",
+                token: Some("NOMKSTREAM"),
                 since: "6.2.0",
                 optional: true,
                 ..ARG
@@ -73,11 +74,11 @@ pub static ROWS: &[Row] = &[
                         name: "strategy",
                         kind: Kind::Oneof,
                         args: &[
-                            Arg { name: "maxlen", kind: Kind::PureToken, token: "MAXLEN", ..ARG },
+                            Arg { name: "maxlen", kind: Kind::PureToken, token: Some("MAXLEN"), ..ARG },
                             Arg {
                                 name: "minid",
                                 kind: Kind::PureToken,
-                                token: "MINID",
+                                token: Some("MINID"),
                                 since: "6.2.0",
                                 ..ARG
                             },
@@ -89,8 +90,8 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         optional: true,
                         args: &[
-                            Arg { name: "equal", kind: Kind::PureToken, token: "=", ..ARG },
-                            Arg { name: "approximately", kind: Kind::PureToken, token: "~", ..ARG },
+                            Arg { name: "equal", kind: Kind::PureToken, token: Some("="), ..ARG },
+                            Arg { name: "approximately", kind: Kind::PureToken, token: Some("~"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -98,7 +99,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "count",
                         kind: Kind::Integer,
-                        token: "LIMIT",
+                        token: Some("LIMIT"),
                         since: "6.2.0",
                         optional: true,
                         ..ARG
@@ -110,7 +111,7 @@ pub static ROWS: &[Row] = &[
                 name: "id_or_auto",
                 kind: Kind::Oneof,
                 args: &[
-                    Arg { name: "auto_id", kind: Kind::PureToken, token: "*", ..ARG },
+                    Arg { name: "auto_id", kind: Kind::PureToken, token: Some("*"), ..ARG },
                     Arg { name: "id", kind: Kind::String, ..ARG },
                 ],
                 ..ARG
@@ -154,8 +155,8 @@ pub static ROWS: &[Row] = &[
             Arg { name: "consumer", kind: Kind::String, ..ARG },
             Arg { name: "min-idle-time", kind: Kind::String, ..ARG },
             Arg { name: "start", kind: Kind::String, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
-            Arg { name: "justid", kind: Kind::PureToken, token: "JUSTID", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
+            Arg { name: "justid", kind: Kind::PureToken, token: Some("JUSTID"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -181,18 +182,18 @@ pub static ROWS: &[Row] = &[
             Arg { name: "consumer", kind: Kind::String, ..ARG },
             Arg { name: "min-idle-time", kind: Kind::String, ..ARG },
             Arg { name: "id", kind: Kind::String, multiple: true, ..ARG },
-            Arg { name: "ms", kind: Kind::Integer, token: "IDLE", optional: true, ..ARG },
+            Arg { name: "ms", kind: Kind::Integer, token: Some("IDLE"), optional: true, ..ARG },
             Arg {
                 name: "unix-time-milliseconds",
                 kind: Kind::UnixTime,
-                token: "TIME",
+                token: Some("TIME"),
                 optional: true,
                 ..ARG
             },
-            Arg { name: "count", kind: Kind::Integer, token: "RETRYCOUNT", optional: true, ..ARG },
-            Arg { name: "force", kind: Kind::PureToken, token: "FORCE", optional: true, ..ARG },
-            Arg { name: "justid", kind: Kind::PureToken, token: "JUSTID", optional: true, ..ARG },
-            Arg { name: "id", kind: Kind::String, token: "LASTID", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("RETRYCOUNT"), optional: true, ..ARG },
+            Arg { name: "force", kind: Kind::PureToken, token: Some("FORCE"), optional: true, ..ARG },
+            Arg { name: "justid", kind: Kind::PureToken, token: Some("JUSTID"), optional: true, ..ARG },
+            Arg { name: "id", kind: Kind::String, token: Some("LASTID"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -254,15 +255,21 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         args: &[
                             Arg { name: "id", kind: Kind::String, ..ARG },
-                            Arg { name: "new_id", kind: Kind::PureToken, token: "$", ..ARG },
+                            Arg { name: "new_id", kind: Kind::PureToken, token: Some("$"), ..ARG },
                         ],
                         ..ARG
                     },
-                    Arg { name: "mkstream", kind: Kind::PureToken, token: "MKSTREAM", optional: true, ..ARG },
+                    Arg {
+                        name: "mkstream",
+                        kind: Kind::PureToken,
+                        token: Some("MKSTREAM"),
+                        optional: true,
+                        ..ARG
+                    },
                     Arg {
                         name: "entries_read",
                         kind: Kind::Integer,
-                        token: "ENTRIESREAD",
+                        token: Some("ENTRIESREAD"),
                         optional: true,
                         ..ARG
                     },
@@ -341,7 +348,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "xgroup|help",
                 container: "xgroup",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::STREAM | c::SLOW),
@@ -376,14 +383,14 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         args: &[
                             Arg { name: "id", kind: Kind::String, ..ARG },
-                            Arg { name: "new_id", kind: Kind::PureToken, token: "$", ..ARG },
+                            Arg { name: "new_id", kind: Kind::PureToken, token: Some("$"), ..ARG },
                         ],
                         ..ARG
                     },
                     Arg {
                         name: "entries_read",
                         kind: Kind::Integer,
-                        token: "ENTRIESREAD",
+                        token: Some("ENTRIESREAD"),
                         optional: true,
                         ..ARG
                     },
@@ -452,7 +459,7 @@ pub static ROWS: &[Row] = &[
                 name: "help",
                 full_name: "xinfo|help",
                 container: "xinfo",
-                handler: None,
+                handler: Some(describe::help),
                 arity: 2,
                 flags: Flags(f::LOADING | f::STALE),
                 acl: Categories(c::STREAM | c::SLOW),
@@ -490,12 +497,12 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "full",
                         kind: Kind::Block,
-                        token: "FULL",
+                        token: Some("FULL"),
                         optional: true,
                         args: &[Arg {
                             name: "count",
                             kind: Kind::Integer,
-                            token: "COUNT",
+                            token: Some("COUNT"),
                             optional: true,
                             ..ARG
                         }],
@@ -553,7 +560,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "min-idle-time",
                         kind: Kind::Integer,
-                        token: "IDLE",
+                        token: Some("IDLE"),
                         since: "6.2.0",
                         optional: true,
                         ..ARG
@@ -588,7 +595,7 @@ pub static ROWS: &[Row] = &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "start", kind: Kind::String, ..ARG },
             Arg { name: "end", kind: Kind::String, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -611,12 +618,12 @@ pub static ROWS: &[Row] = &[
         summary: "Return never seen elements in multiple streams, with IDs greater than the ones reported by the caller for each stream. Can block.",
         complexity: "For each stream mentioned: O(N) with N being the number of elements being returned, it means that XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK option is used, XADD will pay O(M) time in order to serve the M clients blocked on the stream getting new data.",
         args: &[
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
-            Arg { name: "milliseconds", kind: Kind::Integer, token: "BLOCK", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
+            Arg { name: "milliseconds", kind: Kind::Integer, token: Some("BLOCK"), optional: true, ..ARG },
             Arg {
                 name: "streams",
                 kind: Kind::Block,
-                token: "STREAMS",
+                token: Some("STREAMS"),
                 args: &[
                     Arg { name: "key", kind: Kind::Key, key_spec: 0, multiple: true, ..ARG },
                     Arg { name: "id", kind: Kind::String, multiple: true, ..ARG },
@@ -648,20 +655,20 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "group_consumer",
                 kind: Kind::Block,
-                token: "GROUP",
+                token: Some("GROUP"),
                 args: &[
                     Arg { name: "group", kind: Kind::String, ..ARG },
                     Arg { name: "consumer", kind: Kind::String, ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
-            Arg { name: "milliseconds", kind: Kind::Integer, token: "BLOCK", optional: true, ..ARG },
-            Arg { name: "noack", kind: Kind::PureToken, token: "NOACK", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
+            Arg { name: "milliseconds", kind: Kind::Integer, token: Some("BLOCK"), optional: true, ..ARG },
+            Arg { name: "noack", kind: Kind::PureToken, token: Some("NOACK"), optional: true, ..ARG },
             Arg {
                 name: "streams",
                 kind: Kind::Block,
-                token: "STREAMS",
+                token: Some("STREAMS"),
                 args: &[
                     Arg { name: "key", kind: Kind::Key, key_spec: 0, multiple: true, ..ARG },
                     Arg { name: "id", kind: Kind::String, multiple: true, ..ARG },
@@ -691,7 +698,7 @@ pub static ROWS: &[Row] = &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "end", kind: Kind::String, ..ARG },
             Arg { name: "start", kind: Kind::String, ..ARG },
-            Arg { name: "count", kind: Kind::Integer, token: "COUNT", optional: true, ..ARG },
+            Arg { name: "count", kind: Kind::Integer, token: Some("COUNT"), optional: true, ..ARG },
         ],
         ..ROW
     },
@@ -717,7 +724,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "entries_added",
                 kind: Kind::Integer,
-                token: "ENTRIESADDED",
+                token: Some("ENTRIESADDED"),
                 since: "7.0.0",
                 optional: true,
                 ..ARG
@@ -725,7 +732,7 @@ pub static ROWS: &[Row] = &[
             Arg {
                 name: "max_deleted_entry_id",
                 kind: Kind::String,
-                token: "MAXDELETEDID",
+                token: Some("MAXDELETEDID"),
                 since: "7.0.0",
                 optional: true,
                 ..ARG
@@ -760,11 +767,11 @@ pub static ROWS: &[Row] = &[
                         name: "strategy",
                         kind: Kind::Oneof,
                         args: &[
-                            Arg { name: "maxlen", kind: Kind::PureToken, token: "MAXLEN", ..ARG },
+                            Arg { name: "maxlen", kind: Kind::PureToken, token: Some("MAXLEN"), ..ARG },
                             Arg {
                                 name: "minid",
                                 kind: Kind::PureToken,
-                                token: "MINID",
+                                token: Some("MINID"),
                                 since: "6.2.0",
                                 ..ARG
                             },
@@ -776,8 +783,8 @@ pub static ROWS: &[Row] = &[
                         kind: Kind::Oneof,
                         optional: true,
                         args: &[
-                            Arg { name: "equal", kind: Kind::PureToken, token: "=", ..ARG },
-                            Arg { name: "approximately", kind: Kind::PureToken, token: "~", ..ARG },
+                            Arg { name: "equal", kind: Kind::PureToken, token: Some("="), ..ARG },
+                            Arg { name: "approximately", kind: Kind::PureToken, token: Some("~"), ..ARG },
                         ],
                         ..ARG
                     },
@@ -785,7 +792,7 @@ pub static ROWS: &[Row] = &[
                     Arg {
                         name: "count",
                         kind: Kind::Integer,
-                        token: "LIMIT",
+                        token: Some("LIMIT"),
                         since: "6.2.0",
                         optional: true,
                         ..ARG

@@ -4,13 +4,14 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, DocFlags, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row,
     category as c, doc_flag as d, flag as f, key_flag as k,
 };
+use crate::command::string;
 
 /// The rows of group string.
 pub static ROWS: &[Row] = &[
     Row {
         name: "append",
         full_name: "append",
-        handler: None,
+        handler: Some(string::range::append),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -31,7 +32,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "decr",
         full_name: "decr",
-        handler: None,
+        handler: Some(string::counter::decr),
         arity: 2,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -49,7 +50,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "decrby",
         full_name: "decrby",
-        handler: None,
+        handler: Some(string::counter::decrby),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -70,7 +71,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "get",
         full_name: "get",
-        handler: None,
+        handler: Some(string::get::get),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STRING | c::FAST),
@@ -88,7 +89,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getdel",
         full_name: "getdel",
-        handler: None,
+        handler: Some(string::get::getdel),
         arity: 2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -106,7 +107,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getex",
         full_name: "getex",
-        handler: None,
+        handler: Some(string::get::getex),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -130,11 +131,11 @@ pub static ROWS: &[Row] = &[
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "seconds", kind: Kind::Integer, token: "EX", ..ARG },
-                    Arg { name: "milliseconds", kind: Kind::Integer, token: "PX", ..ARG },
-                    Arg { name: "unix-time-seconds", kind: Kind::UnixTime, token: "EXAT", ..ARG },
-                    Arg { name: "unix-time-milliseconds", kind: Kind::UnixTime, token: "PXAT", ..ARG },
-                    Arg { name: "persist", kind: Kind::PureToken, token: "PERSIST", ..ARG },
+                    Arg { name: "seconds", kind: Kind::Integer, token: Some("EX"), ..ARG },
+                    Arg { name: "milliseconds", kind: Kind::Integer, token: Some("PX"), ..ARG },
+                    Arg { name: "unix-time-seconds", kind: Kind::UnixTime, token: Some("EXAT"), ..ARG },
+                    Arg { name: "unix-time-milliseconds", kind: Kind::UnixTime, token: Some("PXAT"), ..ARG },
+                    Arg { name: "persist", kind: Kind::PureToken, token: Some("PERSIST"), ..ARG },
                 ],
                 ..ARG
             },
@@ -144,7 +145,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getrange",
         full_name: "getrange",
-        handler: None,
+        handler: Some(string::range::getrange),
         arity: 4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STRING | c::SLOW),
@@ -166,7 +167,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "getset",
         full_name: "getset",
-        handler: None,
+        handler: Some(string::set::getset),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -190,7 +191,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "incr",
         full_name: "incr",
-        handler: None,
+        handler: Some(string::counter::incr),
         arity: 2,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -208,7 +209,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "incrby",
         full_name: "incrby",
-        handler: None,
+        handler: Some(string::counter::incrby),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -229,7 +230,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "incrbyfloat",
         full_name: "incrbyfloat",
-        handler: None,
+        handler: Some(string::counter::incrbyfloat),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -250,7 +251,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lcs",
         full_name: "lcs",
-        handler: None,
+        handler: Some(string::lcs::lcs),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STRING | c::SLOW),
@@ -270,17 +271,23 @@ pub static ROWS: &[Row] = &[
         args: &[
             Arg { name: "key1", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "key2", kind: Kind::Key, key_spec: 0, ..ARG },
-            Arg { name: "len", kind: Kind::PureToken, token: "LEN", optional: true, ..ARG },
-            Arg { name: "idx", kind: Kind::PureToken, token: "IDX", optional: true, ..ARG },
-            Arg { name: "len", kind: Kind::Integer, token: "MINMATCHLEN", optional: true, ..ARG },
-            Arg { name: "withmatchlen", kind: Kind::PureToken, token: "WITHMATCHLEN", optional: true, ..ARG },
+            Arg { name: "len", kind: Kind::PureToken, token: Some("LEN"), optional: true, ..ARG },
+            Arg { name: "idx", kind: Kind::PureToken, token: Some("IDX"), optional: true, ..ARG },
+            Arg { name: "len", kind: Kind::Integer, token: Some("MINMATCHLEN"), optional: true, ..ARG },
+            Arg {
+                name: "withmatchlen",
+                kind: Kind::PureToken,
+                token: Some("WITHMATCHLEN"),
+                optional: true,
+                ..ARG
+            },
         ],
         ..ROW
     },
     Row {
         name: "mget",
         full_name: "mget",
-        handler: None,
+        handler: Some(string::multi::mget),
         arity: -2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STRING | c::FAST),
@@ -304,7 +311,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "mset",
         full_name: "mset",
-        handler: None,
+        handler: Some(string::multi::mset),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -337,7 +344,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "msetnx",
         full_name: "msetnx",
-        handler: None,
+        handler: Some(string::multi::msetnx),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -370,7 +377,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "psetex",
         full_name: "psetex",
-        handler: None,
+        handler: Some(string::set::psetex),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -392,7 +399,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "set",
         full_name: "set",
-        handler: None,
+        handler: Some(string::set::set),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -425,34 +432,53 @@ pub static ROWS: &[Row] = &[
                 since: "2.6.12",
                 optional: true,
                 args: &[
-                    Arg { name: "nx", kind: Kind::PureToken, token: "NX", ..ARG },
-                    Arg { name: "xx", kind: Kind::PureToken, token: "XX", ..ARG },
+                    Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+                    Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
                 ],
                 ..ARG
             },
-            Arg { name: "get", kind: Kind::PureToken, token: "GET", since: "6.2.0", optional: true, ..ARG },
+            Arg {
+                name: "get",
+                kind: Kind::PureToken,
+                token: Some("GET"),
+                since: "6.2.0",
+                optional: true,
+                ..ARG
+            },
             Arg {
                 name: "expiration",
                 kind: Kind::Oneof,
                 optional: true,
                 args: &[
-                    Arg { name: "seconds", kind: Kind::Integer, token: "EX", since: "2.6.12", ..ARG },
-                    Arg { name: "milliseconds", kind: Kind::Integer, token: "PX", since: "2.6.12", ..ARG },
+                    Arg { name: "seconds", kind: Kind::Integer, token: Some("EX"), since: "2.6.12", ..ARG },
+                    Arg {
+                        name: "milliseconds",
+                        kind: Kind::Integer,
+                        token: Some("PX"),
+                        since: "2.6.12",
+                        ..ARG
+                    },
                     Arg {
                         name: "unix-time-seconds",
                         kind: Kind::UnixTime,
-                        token: "EXAT",
+                        token: Some("EXAT"),
                         since: "6.2.0",
                         ..ARG
                     },
                     Arg {
                         name: "unix-time-milliseconds",
                         kind: Kind::UnixTime,
-                        token: "PXAT",
+                        token: Some("PXAT"),
                         since: "6.2.0",
                         ..ARG
                     },
-                    Arg { name: "keepttl", kind: Kind::PureToken, token: "KEEPTTL", since: "6.0.0", ..ARG },
+                    Arg {
+                        name: "keepttl",
+                        kind: Kind::PureToken,
+                        token: Some("KEEPTTL"),
+                        since: "6.0.0",
+                        ..ARG
+                    },
                 ],
                 ..ARG
             },
@@ -462,7 +488,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setex",
         full_name: "setex",
-        handler: None,
+        handler: Some(string::set::setex),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -484,7 +510,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setnx",
         full_name: "setnx",
-        handler: None,
+        handler: Some(string::set::setnx),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STRING | c::FAST),
@@ -505,7 +531,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "setrange",
         full_name: "setrange",
-        handler: None,
+        handler: Some(string::range::setrange),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::STRING | c::SLOW),
@@ -527,7 +553,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "strlen",
         full_name: "strlen",
-        handler: None,
+        handler: Some(string::get::strlen),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STRING | c::FAST),
@@ -545,7 +571,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "substr",
         full_name: "substr",
-        handler: None,
+        handler: Some(string::range::getrange),
         arity: 4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STRING | c::SLOW),

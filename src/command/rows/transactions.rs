@@ -1,8 +1,8 @@
 //! The commands of group *transactions*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
 use crate::command::row::{
-    ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, ROW, Row, category as c,
-    doc_flag as d, flag as f, key_flag as k,
+    ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, ROW, Row, category as c, flag as f,
+    key_flag as k,
 };
 
 /// The rows of group transactions.

@@ -27,7 +27,6 @@ pub(super) static ROWS: &[Directive] = &[
         .accepted(),
     yes_no("protected-mode", true, "without password and bind, only loopback clients may speak"),
     number("maxclients", 1, u32::MAX as i128, "10000", "clients connected at the same time"),
-    number("max-new-connections-per-cycle", 1, 1000, "10", "connections accepted per turn").accepted(),
     bytes(
         "client-query-buffer-limit",
         1 << 20,

@@ -23,7 +23,7 @@ pub(super) static ROWS: &[Directive] = &[
         .flags(PROTECTED | DENY_LOADING),
     choice(
         "loglevel",
-        &[("debug", 0), ("verbose", 1), ("notice", 2), ("warning", 3)],
+        &[("debug", 0), ("verbose", 1), ("notice", 2), ("warning", 3), ("nothing", 4)],
         "notice",
         "how much is logged",
     ),

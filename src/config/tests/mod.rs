@@ -1,0 +1,5 @@
+//! Tests of the configuration: files, command line, and CONFIG against a real redis-server (`live`).
+
+mod live;
+mod peer;
+mod reading;

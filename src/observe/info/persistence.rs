@@ -1,0 +1,52 @@
+//! `# Persistence` and `# Keyspace`.
+//!
+//! Nothing is saved yet: the fields of snapshots and the append-only file are those of a server that never saved; changes are counted.
+//! Databases without keys are left out, as in redis. Bounds: one line per database.
+
+use super::{Totals, line};
+use crate::session::core::Core;
+
+pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
+    let started_s = (core.shared.identity.started_ms as i64 + core.wall_offset_ms) / 1000;
+    text.push_str("# Persistence\r\n");
+    line(text, "loading", 0);
+    line(text, "async_loading", 0);
+    line(text, "current_cow_peak", 0);
+    line(text, "current_cow_size", 0);
+    line(text, "current_cow_size_age", 0);
+    line(text, "current_fork_perc", "0.00");
+    line(text, "current_save_keys_processed", 0);
+    line(text, "current_save_keys_total", 0);
+    line(text, "rdb_changes_since_last_save", totals.sums.dirty);
+    line(text, "rdb_bgsave_in_progress", 0);
+    line(text, "rdb_last_save_time", started_s);
+    line(text, "rdb_last_bgsave_status", "ok");
+    line(text, "rdb_last_bgsave_time_sec", -1);
+    line(text, "rdb_current_bgsave_time_sec", -1);
+    line(text, "rdb_saves", 0);
+    line(text, "rdb_last_cow_size", 0);
+    line(text, "rdb_last_load_keys_expired", 0);
+    line(text, "rdb_last_load_keys_loaded", 0);
+    line(text, "aof_enabled", 0);
+    line(text, "aof_rewrite_in_progress", 0);
+    line(text, "aof_rewrite_scheduled", 0);
+    line(text, "aof_last_rewrite_time_sec", -1);
+    line(text, "aof_current_rewrite_time_sec", -1);
+    line(text, "aof_last_bgrewrite_status", "ok");
+    line(text, "aof_rewrites", 0);
+    line(text, "aof_rewrites_consecutive_failures", 0);
+    line(text, "aof_last_write_status", "ok");
+    line(text, "aof_last_cow_size", 0);
+    line(text, "module_fork_in_progress", 0);
+    line(text, "module_fork_last_cow_size", 0);
+}
+
+pub(super) fn keyspace(_: &Core, totals: &Totals, text: &mut String) {
+    text.push_str("# Keyspace\r\n");
+    for (index, database) in totals.databases.iter().enumerate().filter(|(_, database)| database.keys > 0) {
+        let avg_ttl = database.weighted_ttl / u128::from(database.expires.max(1));
+        let figures =
+            format_args!("keys={},expires={},avg_ttl={avg_ttl}", database.keys, database.expires).to_string();
+        line(text, &format!("db{index}"), figures);
+    }
+}

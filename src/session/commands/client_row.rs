@@ -1,0 +1,197 @@
+//! One client as CLIENT LIST, CLIENT INFO and CLIENT KILL see it.
+//!
+//! Built on the client's home core by [`rows`]: from its session if that is at home, from the visitor's own session, else from the
+//! connection's shadow. Invariant: every figure is read from where it is kept; one that cannot arise here (replica buffers,
+//! tracking) is what redis shows without it. Bounds: one [`ClientRow`] per connection.
+
+use std::sync::Arc;
+
+use super::super::connection::Connection;
+use super::super::core::Core;
+use super::super::shadow::{Labels, Shadow};
+use super::super::{Session, client_flag};
+
+/// What kind of client it is, as CLIENT LIST TYPE names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// None of the others.
+    Normal,
+    /// The link to a master.
+    Master,
+    /// A replica's link.
+    Replica,
+    /// Subscribed to something.
+    PubSub,
+}
+
+impl ClientKind {
+    /// The kind of that name.
+    pub fn named(word: &[u8]) -> Option<ClientKind> {
+        match word.to_ascii_lowercase().as_slice() {
+            b"normal" => Some(ClientKind::Normal),
+            b"master" => Some(ClientKind::Master),
+            b"slave" | b"replica" => Some(ClientKind::Replica),
+            b"pubsub" => Some(ClientKind::PubSub),
+            _ => None,
+        }
+    }
+}
+
+/// A client's figures.
+pub struct ClientRow {
+    /// Client id.
+    pub id: u64,
+    /// Connection slot on its home core.
+    pub conn: u32,
+    /// Peer address.
+    pub peer: Arc<str>,
+    /// Own address.
+    pub local: Arc<str>,
+    fd: i32,
+    age_s: u64,
+    idle_s: u64,
+    labels: Labels,
+    shadow: Shadow,
+    closing: bool,
+    query_free: usize,
+    argv_bytes: usize,
+    multi_bytes: usize,
+    reply_room: usize,
+    reply_bytes: usize,
+    push_count: usize,
+    push_bytes: usize,
+    total_bytes: usize,
+    sending: bool,
+}
+
+/// The rows of this core's connections; `visitor` is the session that asks, `argv_bytes` the size of its command.
+pub fn rows(core: &Core, visitor: &Session, argv_bytes: usize) -> Vec<ClientRow> {
+    let alive = core.connections.iter().filter(|(_, conn)| !conn.dead);
+    alive.map(|(index, conn)| row_of(core, index, conn, visitor, argv_bytes)).collect()
+}
+
+/// Memory of one connection with what hangs on it, in bytes.
+fn total_bytes(conn: &Connection, session: Option<&Session>) -> usize {
+    let own = size_of::<Connection>() + conn.inbound.capacity() + conn.sending.heap_len();
+    let pushes: usize = conn.pushes.iter().map(bytes::Bytes::len).sum();
+    let travelling = session.map_or(0, |session| {
+        let multi = session.multi.as_ref().map_or(0, |multi| multi.bytes);
+        size_of::<Session>() + session.reader.heap_len() + session.out.heap_len() + multi
+    });
+    own + pushes + travelling
+}
+
+fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_bytes: usize) -> ClientRow {
+    let asks = conn.id == visitor.id;
+    let session = if asks { Some(visitor) } else { conn.session.as_deref() };
+    let shadow = session.map_or(conn.shadow, Shadow::of);
+    let labels = match session {
+        Some(session) => Labels::of(&session.client),
+        None => conn.labels.as_deref().cloned().unwrap_or_default(),
+    };
+    let out = session.filter(|_| !asks).map_or(0, |session| session.out.len());
+    ClientRow {
+        id: conn.id,
+        conn: index,
+        peer: Arc::clone(&conn.ends.peer),
+        local: Arc::clone(&conn.ends.local),
+        fd: conn.fd,
+        age_s: core.now_ms.saturating_sub(conn.created_ms) / 1000,
+        idle_s: core.now_ms.saturating_sub(conn.active_ms) / 1000,
+        labels,
+        shadow,
+        closing: conn.closing || session.is_some_and(|session| session.closing),
+        query_free: session
+            .map_or(0, |session| session.reader.heap_len().saturating_sub(session.reader.len())),
+        argv_bytes: if asks { argv_bytes } else { 0 },
+        multi_bytes: session.and_then(|session| session.multi.as_ref()).map_or(0, |multi| multi.bytes),
+        reply_room: conn.sending.heap_len() + session.map_or(0, |session| session.out.heap_len()),
+        reply_bytes: conn.sending.len() + out,
+        push_count: conn.pushes.len(),
+        push_bytes: conn.pushes.iter().map(bytes::Bytes::len).sum(),
+        total_bytes: total_bytes(conn, session),
+        sending: conn.send_busy,
+    }
+}
+
+impl ClientRow {
+    /// Its kind.
+    pub fn kind(&self) -> ClientKind {
+        match self.shadow.flags & client_flag::PUBSUB {
+            0 => ClientKind::Normal,
+            _ => ClientKind::PubSub,
+        }
+    }
+
+    /// Memory it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        self.total_bytes
+    }
+
+    /// Bytes of input not executed, the buffer's room included.
+    pub fn query_room(&self) -> usize {
+        self.shadow.query_bytes as usize + self.query_free
+    }
+
+    /// Reply bytes that wait.
+    pub fn waiting_bytes(&self) -> usize {
+        self.reply_bytes + self.push_bytes
+    }
+
+    fn flags(&self) -> String {
+        let (bits, mut text) = (self.shadow.flags, String::new());
+        let mut letter = |on: bool, letter: char| {
+            if on {
+                text.push(letter);
+            }
+        };
+        letter(bits & client_flag::MONITOR != 0, 'O');
+        letter(bits & client_flag::PUBSUB != 0, 'P');
+        letter(self.shadow.queued >= 0, 'x');
+        letter(self.closing, 'c');
+        letter(bits & client_flag::UNIX != 0, 'U');
+        letter(bits & client_flag::NO_EVICT != 0, 'e');
+        letter(bits & client_flag::NO_TOUCH != 0, 'T');
+        if text.is_empty() {
+            text.push('N');
+        }
+        text
+    }
+
+    /// The line of CLIENT LIST, without its line end.
+    pub fn line(&self) -> Vec<u8> {
+        let shadow = &self.shadow;
+        let events = if self.sending { "rw" } else { "r" };
+        let command = shadow.last_command.map_or("NULL", |row| row.full_name);
+        let mut line = format!("id={} addr={} laddr={} fd={} name=", self.id, self.peer, self.local, self.fd)
+            .into_bytes();
+        line.extend_from_slice(&self.labels.name);
+        let figures = format!(
+            " age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
+             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user=default redir=-1 resp={} lib-name=",
+            self.age_s,
+            self.idle_s,
+            self.flags(),
+            shadow.db,
+            shadow.channels,
+            shadow.patterns,
+            shadow.queued,
+            shadow.query_bytes,
+            self.query_free,
+            self.argv_bytes,
+            self.multi_bytes,
+            self.reply_room,
+            self.reply_bytes,
+            self.reply_bytes,
+            self.push_count,
+            self.push_bytes,
+            self.total_bytes,
+            shadow.proto,
+        );
+        line.extend_from_slice(figures.as_bytes());
+        line.extend_from_slice(&self.labels.lib_name);
+        line.extend_from_slice(b" lib-ver=");
+        line.extend_from_slice(&self.labels.lib_ver);
+        line
+    }
+}

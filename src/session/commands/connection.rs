@@ -1,0 +1,212 @@
+//! PING, ECHO, AUTH, HELLO, SELECT, QUIT, RESET.
+//!
+//! Run where the session is; they change its client state only, save RESET and HELLO, which tell the other cores about
+//! subscriptions. Texts and order of checks are redis' (networking.c, acl.c as observed from outside). Invariant: a password is
+//! compared in time that does not depend on where it differs.
+
+use super::super::core::Core;
+use super::super::pubsub::Reproto;
+use super::super::{Control, Flow, ReplyMode, Session, client_flag, multi};
+use super::{fail, is, quoted};
+use crate::base::number::parse_i64;
+use crate::command::reply_error::ReplyError;
+use crate::observe::identity::REDIS_VERSION;
+use crate::resp::Args;
+
+/// The commands of this file.
+pub const CONTROLS: &[(&str, Control)] = &[
+    ("ping", ping),
+    ("echo", echo),
+    ("auth", auth),
+    ("hello", hello),
+    ("select", select),
+    ("quit", quit),
+    ("reset", reset),
+];
+
+const WRONG_PASS: ReplyError =
+    ReplyError::Text("WRONGPASS invalid username-password pair or user is disabled.");
+const NO_PASSWORD: ReplyError = ReplyError::Text(
+    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+);
+const HELLO_NEEDS_AUTH: ReplyError = ReplyError::Text(
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+);
+/// A client name with bytes outside `!`..`~`.
+pub(super) const BAD_NAME: ReplyError =
+    ReplyError::Text("ERR Client names cannot contain spaces, newlines or special characters.");
+
+fn ping(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    if args.len() > 2 {
+        return Err(ReplyError::Text("ERR wrong number of arguments for 'ping' command"));
+    }
+    if session.client.flags & client_flag::PUBSUB != 0 && session.out.proto() == 2 {
+        session.out.array(2);
+        session.out.bulk(b"pong");
+        session.out.bulk(args.get_checked(1).unwrap_or_default());
+    } else if args.len() == 1 {
+        session.out.simple("PONG");
+    } else {
+        session.out.blob(args.bytes(1));
+    }
+    Ok(Flow::Done)
+}
+
+fn echo(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    session.out.blob(args.bytes(1));
+    Ok(Flow::Done)
+}
+
+/// Whether both are equal, in time that depends on the lengths only.
+fn same_secret(ours: &[u8], theirs: &[u8]) -> bool {
+    let differs = theirs.iter().enumerate().fold(0, |differs, (at, byte)| {
+        let other = ours.get(at).copied().unwrap_or(!byte);
+        differs | (byte ^ other)
+    });
+    differs == 0 && ours.len() == theirs.len()
+}
+
+/// Checks a name and password; there is one user, `default`, with requirepass as its password.
+fn authenticate(
+    core: &mut Core,
+    session: &mut Session,
+    user: &[u8],
+    password: &[u8],
+) -> Result<(), ReplyError> {
+    let wanted = core.settings.requirepass.as_slice();
+    if user == b"default" && (wanted.is_empty() || same_secret(wanted, password)) {
+        session.client.authenticated = true;
+        return Ok(());
+    }
+    core.stats.acl_denied_auth += 1;
+    Err(WRONG_PASS)
+}
+
+fn auth(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    let (user, password) = match args.len() {
+        2 if core.settings.requirepass.is_empty() => return Err(NO_PASSWORD),
+        2 => (&b"default"[..], args.get(1)),
+        3 => (args.get(1), args.get(2)),
+        _ => return Err(ReplyError::Syntax),
+    };
+    authenticate(core, session, user, password)?;
+    session.out.ok();
+    Ok(Flow::Done)
+}
+
+/// Whether a name of CLIENT SETNAME and its like has only visible characters.
+pub(super) fn is_plain(name: &[u8]) -> bool {
+    name.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    let mut proto = None;
+    if let Some(word) = args.get_checked(1) {
+        proto = match parse_i64(word) {
+            Some(version @ 2..=3) => Some(version as u8),
+            Some(_) => return Err(ReplyError::Text("NOPROTO unsupported protocol version")),
+            None => return Err(ReplyError::Text("ERR Protocol version is not an integer or out of range")),
+        };
+    }
+    let (mut login, mut name, mut at) = (None, None, 2);
+    while at < args.len() {
+        let (option, more) = (args.get(at), args.len() - 1 - at);
+        if is(option, "auth") && more >= 2 {
+            login = Some((args.get(at + 1), args.get(at + 2)));
+            at += 3;
+        } else if is(option, "setname") && more >= 1 {
+            if !is_plain(args.get(at + 1)) {
+                return Err(BAD_NAME);
+            }
+            name = Some(args.get(at + 1));
+            at += 2;
+        } else {
+            let text = format!("ERR Syntax error in HELLO option '{}'", quoted(option));
+            return Err(fail(core, text));
+        }
+    }
+    if let Some((user, password)) = login {
+        authenticate(core, session, user, password)?;
+    }
+    if !session.client.authenticated {
+        return Err(HELLO_NEEDS_AUTH);
+    }
+    if let Some(name) = name {
+        session.client.set_name(name);
+    }
+    let before = session.out.proto();
+    session.out.set_proto(proto.unwrap_or(before));
+    greet(session);
+    if session.out.proto() != before && session.client.flags & client_flag::PUBSUB != 0 {
+        let (id, proto) = (session.id, session.out.proto());
+        return Ok(Flow::Visit(Box::new(Reproto { id, proto })));
+    }
+    Ok(Flow::Done)
+}
+
+fn greet(session: &mut Session) {
+    let (id, out) = (session.id, &mut session.out);
+    let proto = out.proto();
+    out.map(7);
+    out.bulk(b"server");
+    out.bulk(b"redis");
+    out.bulk(b"version");
+    out.bulk(REDIS_VERSION.as_bytes());
+    out.bulk(b"proto");
+    out.integer(proto as i64);
+    out.bulk(b"id");
+    out.integer(id as i64);
+    out.bulk(b"mode");
+    out.bulk(b"standalone");
+    out.bulk(b"role");
+    out.bulk(b"master");
+    out.bulk(b"modules");
+    out.array(0);
+}
+
+fn select(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    let wanted = parse_i64(args.get(1)).filter(|&index| i32::try_from(index).is_ok());
+    let Some(index) = wanted else { return Err(ReplyError::NotInteger) };
+    let known = usize::try_from(index).ok().filter(|&index| index < core.settings.databases);
+    let Some(index) = known else { return Err(ReplyError::Text("ERR DB index is out of range")) };
+    session.client.db = index;
+    session.out.ok();
+    Ok(Flow::Done)
+}
+
+fn quit(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+    session.out.ok();
+    Ok(Flow::Close)
+}
+
+fn reset(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+    session.multi = None;
+    multi::unwatch_all(core, session);
+    core.forget_subscriber(session);
+    let kept = client_flag::UNIX | client_flag::LOCAL;
+    let client = &mut session.client;
+    client.flags &= kept;
+    client.channels.clear();
+    client.patterns.clear();
+    client.db = 0;
+    client.reply = ReplyMode::On;
+    client.authenticated = core.settings.requirepass.is_empty();
+    client.set_name(b"");
+    session.out.set_proto(2);
+    session.out.simple("RESET");
+    Ok(Flow::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_compare_whole() {
+        assert!(same_secret(b"secret", b"secret"));
+        assert!(!same_secret(b"secret", b"secreT"));
+        assert!(!same_secret(b"secret", b"sec"));
+        assert!(!same_secret(b"sec", b"secret"));
+        assert!(!same_secret(b"", b"\xff"));
+    }
+}

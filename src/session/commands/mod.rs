@@ -1,0 +1,55 @@
+//! Control commands about connections, channels and the process: what the session's loop serves itself.
+//!
+//! `server::registry` joins [`controls`] with those of `observe::commands`. Each is a [`Control`]: it writes its reply and
+//! says how the session goes on; what concerns every core is a [`super::visit::Visit`]. Commands on keys are not here: they are
+//! handlers of `command`. Invariant: a control never touches another core's state directly.
+
+pub mod channels;
+pub mod client;
+pub mod client_kill;
+pub mod client_list;
+pub mod client_row;
+pub mod connection;
+pub mod debug;
+pub mod debug_stream;
+pub mod monitor;
+pub mod process;
+
+use super::Control;
+use super::core::Core;
+use crate::command::reply_error::ReplyError;
+
+/// All commands of this room by full name.
+pub fn controls() -> Vec<(&'static str, Control)> {
+    let lists = [
+        connection::CONTROLS,
+        client::CONTROLS,
+        client_list::CONTROLS,
+        client_kill::CONTROLS,
+        channels::CONTROLS,
+        monitor::CONTROLS,
+        process::CONTROLS,
+        debug::CONTROLS,
+    ];
+    lists.concat()
+}
+
+/// The error whose text is made at run time.
+pub(crate) fn fail(core: &mut Core, text: String) -> ReplyError {
+    core.outcome.error_text = text;
+    ReplyError::Formatted
+}
+
+/// Bytes of a client's word that an error text repeats.
+const QUOTED_BYTES: usize = 1024;
+
+/// A client's word inside an error text; bytes that are no text are replaced.
+pub(crate) fn quoted(word: &[u8]) -> String {
+    String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES)]).into_owned()
+}
+
+/// Whether `word` is `name` in any case.
+#[inline]
+pub(crate) fn is(word: &[u8], name: &str) -> bool {
+    word.eq_ignore_ascii_case(name.as_bytes())
+}

@@ -1,0 +1,91 @@
+//! TIME, LOLWUT, ROLE, SHUTDOWN.
+//!
+//! SHUTDOWN ends the process through [`Core::stop`]; there is nothing to save yet, so SAVE and NOSAVE differ in nothing and ABORT finds
+//! no shutdown to abort. Invariant: a stop is orderly: every core leaves its loop, the pid file goes.
+
+use super::super::core::Core;
+use super::super::{Control, Flow, Session};
+use super::is;
+use crate::base::clock;
+use crate::base::number::parse_i64;
+use crate::command::reply_error::ReplyError;
+use crate::effect::stream_offset;
+use crate::observe::identity::REDIS_VERSION;
+use crate::observe::log::warning;
+use crate::resp::Args;
+
+/// The commands of this file.
+pub const CONTROLS: &[(&str, Control)] =
+    &[("time", time), ("lolwut", lolwut), ("role", role), ("shutdown", shutdown)];
+
+fn time(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+    let wall_us = clock::wall_us();
+    session.out.array(2);
+    session.out.bulk_i64((wall_us / 1_000_000) as i64);
+    session.out.bulk_i64((wall_us % 1_000_000) as i64);
+    Ok(Flow::Done)
+}
+
+/// The picture of LOLWUT: as many fish as there are cores.
+fn shoal(cores: usize) -> String {
+    let mut text = String::new();
+    for row in 0..cores.min(64) {
+        text.push_str(&" ".repeat([4, 0, 8, 2][row % 4]));
+        text.push_str("><(((\u{ba}>\n");
+    }
+    text
+}
+
+fn lolwut(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    if let Some(word) = args.get_checked(1)
+        && is(word, "version")
+        && args.get_checked(2).and_then(parse_i64).is_none()
+    {
+        return Err(ReplyError::NotInteger);
+    }
+    let text = format!(
+        "{}\nshoal ver. {} (one fish per core), replies as Redis ver. {REDIS_VERSION}\n",
+        shoal(core.cores()),
+        env!("CARGO_PKG_VERSION")
+    );
+    session.out.verbatim("txt", text.as_bytes());
+    Ok(Flow::Done)
+}
+
+fn role(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+    session.out.array(3);
+    session.out.bulk(b"master");
+    session.out.integer(stream_offset() as i64);
+    session.out.array(0);
+    Ok(Flow::Done)
+}
+
+fn shutdown(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    let (mut save, mut no_save, mut abort, mut other) = (false, false, false, false);
+    for word in args.skip(1).iter() {
+        if is(word, "nosave") {
+            no_save = true;
+        } else if is(word, "save") {
+            save = true;
+        } else if is(word, "now") || is(word, "force") {
+            other = true;
+        } else if is(word, "abort") {
+            abort = true;
+        } else {
+            return Err(ReplyError::Syntax);
+        }
+    }
+    if (abort && (save || no_save || other)) || (save && no_save) {
+        return Err(ReplyError::Syntax);
+    }
+    if abort {
+        return Err(ReplyError::Text("ERR No shutdown in progress."));
+    }
+    if save {
+        return Err(ReplyError::Text("ERR Errors trying to SHUTDOWN. Check logs."));
+    }
+    warning("User requested shutdown...");
+    core.stop();
+    session.closing = true;
+    Ok(Flow::Close)
+}

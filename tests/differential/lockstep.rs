@@ -1,0 +1,428 @@
+//! Drives two servers through the same traffic and compares every reply.
+//!
+//! Called by main; calls `traffic` for what to do, `compare` for the verdict. Three connections per server take turns in
+//! batches (pipelined, up to 16 commands); a batch is answered completely on both servers before the next one starts, so the
+//! order of execution is the same on both. After a difference both servers are emptied and the run goes on, so that one
+//! bug does not hide the next; the run gives up after `DIFF_MAX` differences.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write;
+use std::io::{self, ErrorKind};
+
+use crate::compare::{self, Queue};
+use crate::exclusions::{Exclusions, Mode};
+use crate::support::client::{Client, Reply, encode, is_closed};
+use crate::support::coverage::{Coverage, Outcome};
+use crate::support::reply::{Value, show};
+use crate::support::server::Server;
+use crate::traffic::{Args, Step, Traffic, words};
+
+const CONNECTIONS: usize = 3;
+const BATCH_MAX: usize = 16;
+const DIGEST_EVERY: u64 = 1000;
+const DATABASES: usize = 4;
+
+/// One connection to each server and what is known about both.
+struct Pair {
+    ours: Client,
+    theirs: Client,
+    queue: VecDeque<Step>,
+    in_multi: bool,
+    queued: Queue,
+}
+
+/// A command on its way.
+struct Sent {
+    args: Args,
+    mode: Mode,
+    in_multi: bool,
+    has_type: bool,
+}
+
+/// One seed's run.
+pub struct Lockstep<'a> {
+    traffic: Traffic,
+    exclusions: &'a Exclusions,
+    ours: &'a Server,
+    theirs: &'a Server,
+    pairs: Vec<Pair>,
+    listed: (BTreeSet<String>, BTreeSet<String>),
+    history: VecDeque<(u64, usize, Args)>,
+    sent_count: u64,
+    /// What was tried.
+    pub coverage: Coverage,
+    /// What differed, one text each, at most one per command and kind of difference.
+    pub differences: BTreeMap<String, String>,
+    digest_known: bool,
+}
+
+/// Names of COMMAND LIST, lower case, subcommands as `client|id`.
+pub fn command_list(server: &Server) -> BTreeSet<String> {
+    let value = server.connect().run("COMMAND LIST");
+    let names = value.items().unwrap_or_else(|| panic!("COMMAND LIST: {value:?}"));
+    names.iter().map(|name| name.text().to_lowercase()).collect()
+}
+
+fn connect(server: &Server, proto: u8) -> Client {
+    let mut client = server.connect();
+    if proto == 3 {
+        client.run("HELLO 3");
+    }
+    client
+}
+
+impl<'a> Lockstep<'a> {
+    /// Two running servers, a seed, a RESP version.
+    pub fn new(ours: &'a Server, theirs: &'a Server, exclusions: &'a Exclusions, seed: u64, proto: u8) -> Self {
+        let listed = (command_list(ours), command_list(theirs));
+        let known = listed.0.intersection(&listed.1).cloned().collect();
+        let mut run = Lockstep {
+            traffic: Traffic::new(seed, proto, &known),
+            exclusions,
+            ours,
+            theirs,
+            pairs: Vec::new(),
+            listed,
+            history: VecDeque::new(),
+            sent_count: 0,
+            coverage: Coverage::default(),
+            differences: BTreeMap::new(),
+            digest_known: true,
+        };
+        run.start_afresh();
+        run
+    }
+
+    /// Runs about `commands` commands; stops early after `diff_max` differences.
+    pub fn run(&mut self, commands: u64, diff_max: usize) {
+        let mut next_digest = DIGEST_EVERY;
+        while self.sent_count < commands && self.differences.len() < diff_max {
+            let connection = self.traffic.prng.index(CONNECTIONS);
+            if let Err(error) = self.turn(connection) {
+                let broken = format!("connection: {error}");
+                self.report("CONNECTION", &broken, &[]);
+            }
+            if self.sent_count >= next_digest {
+                next_digest += DIGEST_EVERY;
+                self.compare_digests();
+            }
+        }
+        self.compare_digests();
+    }
+
+    fn start_afresh(&mut self) {
+        for server in [self.ours, self.theirs] {
+            let mut client = server.connect();
+            client.run("FLUSHALL");
+            client.run("CONFIG SET hash-max-listpack-entries 128 hash-max-listpack-value 64 maxmemory 0");
+        }
+        let proto = self.traffic.proto;
+        let pair = |_| Pair {
+            ours: connect(self.ours, proto),
+            theirs: connect(self.theirs, proto),
+            queue: VecDeque::new(),
+            in_multi: false,
+            queued: Vec::new(),
+        };
+        self.pairs = (0..CONNECTIONS).map(pair).collect();
+        self.history.clear();
+    }
+
+    fn turn(&mut self, connection: usize) -> io::Result<()> {
+        let wanted = 1 + self.traffic.prng.index(BATCH_MAX);
+        let mut batch = Vec::new();
+        while batch.len() < wanted {
+            if self.pairs[connection].queue.is_empty() {
+                let steps = self.traffic.next_steps();
+                self.pairs[connection].queue.extend(steps);
+            }
+            match self.pairs[connection].queue.front() {
+                Some(Step::Command(_)) => {
+                    if let Some(Step::Command(args)) = self.pairs[connection].queue.pop_front() {
+                        batch.push(args);
+                    }
+                }
+                _ if batch.is_empty() => {
+                    let step = self.pairs[connection].queue.pop_front();
+                    return self.composite(connection, step);
+                }
+                _ => break,
+            }
+        }
+        self.batch(connection, batch)
+    }
+
+    /// Sends a batch to both servers, then reads and judges all replies.
+    fn batch(&mut self, connection: usize, batch: Vec<Args>) -> io::Result<()> {
+        let (mut to_ours, mut to_theirs) = (Vec::new(), Vec::new());
+        let mut sent = Vec::new();
+        for args in batch {
+            let mode = self.exclusions.mode(&args);
+            if mode == Mode::Skip || self.is_one_sided(&args) {
+                continue;
+            }
+            let pair = &mut self.pairs[connection];
+            let key = first_key(&args).filter(|_| !pair.in_multi);
+            if let Some(key) = key {
+                to_theirs.extend(encode(&[b"TYPE", key]));
+            }
+            let has_type = key.is_some();
+            to_ours.extend(encode(&args));
+            to_theirs.extend(encode(&args));
+            self.history.push_back((self.sent_count, connection, args.clone()));
+            if self.history.len() > 5000 {
+                self.history.pop_front();
+            }
+            self.sent_count += 1;
+            sent.push(Sent { in_multi: pair.in_multi, args, mode, has_type });
+            let last = &sent[sent.len() - 1];
+            pair.in_multi = next_in_multi(&last.args, pair.in_multi);
+        }
+        let pair = &mut self.pairs[connection];
+        pair.theirs.send_raw(&to_theirs)?;
+        pair.ours.send_raw(&to_ours)?;
+        let count = sent.len();
+        for (index, command) in sent.into_iter().enumerate() {
+            if !self.judge(connection, &command, index + 1 == count)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one reply of each server; false if they differ (everything was started afresh).
+    fn judge(&mut self, connection: usize, command: &Sent, is_last: bool) -> io::Result<bool> {
+        let pair = &mut self.pairs[connection];
+        let key_type = if command.has_type { pair.theirs.read()?.value.text() } else { "-".to_owned() };
+        let theirs = pair.theirs.read();
+        let ours = pair.ours.read();
+        let (ours, theirs) = match (ours, theirs) {
+            (Ok(ours), Ok(theirs)) => (ours, theirs),
+            (Err(ours), Err(theirs)) if is_closed(&ours) && is_closed(&theirs) => return Ok(true),
+            (ours, theirs) => {
+                let text = format!("ours:   {}\ntheirs: {}", show_result(&ours), show_result(&theirs));
+                self.report(&name_of(&command.args), &text, &command.args);
+                return Ok(false);
+            }
+        };
+        let is_exec = name_of(&command.args) == "EXEC" && command.in_multi;
+        let mut same = if is_exec {
+            compare::equal_exec(&pair.queued, &ours, &theirs)
+        } else {
+            compare::equal(&command.mode, &ours, &theirs)
+        };
+        if command.in_multi && theirs.raw == b"+QUEUED\r\n" {
+            pair.queued.push(command.mode.clone());
+        } else if !command.in_multi || is_exec {
+            pair.queued.clear();
+        }
+        if is_last && same && !command.in_multi {
+            same = self.is_member(connection, command, &ours)?;
+        }
+        self.coverage.record(&label(&command.args), &key_type, outcome(&theirs.value));
+        if !same {
+            let text = format!("ours:   {}\ntheirs: {}", show(&ours.raw, 600), show(&theirs.raw, 600));
+            self.report(&name_of(&command.args), &text, &command.args);
+        }
+        Ok(same)
+    }
+
+    /// Random picks must at least exist: asked of the other server.
+    fn is_member(&mut self, connection: usize, command: &Sent, ours: &Reply) -> io::Result<bool> {
+        let theirs = &mut self.pairs[connection].theirs;
+        match (name_of(&command.args).as_str(), &ours.value) {
+            ("RANDOMKEY", Value::Bulk(key)) => {
+                Ok(theirs.command(&[b"EXISTS", key.as_slice()])?.value == Value::Int(1))
+            }
+            ("HRANDFIELD", value) if matches!(command.args.len(), 2 | 3) => {
+                let fields = theirs.command(&[b"HKEYS", command.args[1].as_slice()])?.value;
+                let known = fields.items().unwrap_or(&[]);
+                let single = std::slice::from_ref(value);
+                let picked = value.items().unwrap_or(if value.is_null() { &[] } else { single });
+                let distinct = picked.iter().collect::<BTreeSet<_>>().len() == picked.len();
+                let repeats = command.args.get(2).is_some_and(|count| count.starts_with(b"-"));
+                Ok(value.is_error() || (distinct || repeats) && picked.iter().all(|field| known.contains(field)))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn is_one_sided(&self, args: &Args) -> bool {
+        let Some(second) = args.get(1) else { return false };
+        let name = format!("{}|{}", name_of(args), String::from_utf8_lossy(second)).to_lowercase();
+        self.listed.0.contains(&name) != self.listed.1.contains(&name)
+    }
+
+    fn composite(&mut self, connection: usize, step: Option<Step>) -> io::Result<()> {
+        self.sent_count += 1;
+        if self.pairs[connection].in_multi {
+            return Ok(());
+        }
+        match step {
+            Some(Step::ScanAll(args, cursor)) => {
+                let pair = &mut self.pairs[connection];
+                let ours = scan_all(&mut pair.ours, &args, cursor)?;
+                let theirs = scan_all(&mut pair.theirs, &args, cursor)?;
+                self.coverage.record(&label(&args), "-", Outcome::Value);
+                if ours != theirs {
+                    let text = format!("whole iteration\nours:   {ours:?}\ntheirs: {theirs:?}");
+                    self.report(&name_of(&args), &text, &args);
+                }
+                Ok(())
+            }
+            Some(Step::Restore { from, to }) => {
+                let dump = self.pairs[connection].theirs.command(&[b"DUMP", from.as_slice()])?;
+                let Value::Bulk(payload) = dump.value else { return Ok(()) };
+                let mut args = vec![b"RESTORE".to_vec(), to, b"0".to_vec(), payload];
+                if self.traffic.prng.chance(70) {
+                    args.push(b"REPLACE".to_vec());
+                }
+                if self.traffic.prng.chance(10)
+                    && let Some(byte) = args[3].last_mut()
+                {
+                    *byte ^= 1;
+                }
+                self.batch(connection, vec![args])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn compare_digests(&mut self) {
+        if !self.digest_known {
+            return;
+        }
+        let (mut ours, mut theirs) = (self.ours.connect(), self.theirs.connect());
+        let (left, right) = (ours.run("DEBUG DIGEST"), theirs.run("DEBUG DIGEST"));
+        if left.is_error() {
+            println!("DEBUG DIGEST not available: {}", left.text());
+            self.digest_known = false;
+            return;
+        }
+        if left == right {
+            return;
+        }
+        let mut text = format!("ours:   {}\ntheirs: {}\n", left.text(), right.text());
+        let mut suspects = Vec::new();
+        for database in 0..DATABASES {
+            for client in [&mut ours, &mut theirs] {
+                client.run(&format!("SELECT {database}"));
+            }
+            let (left, right) = (ours.run("KEYS *"), theirs.run("KEYS *"));
+            let both = left.items().unwrap_or(&[]).iter().chain(right.items().unwrap_or(&[]));
+            for key in both.collect::<BTreeSet<_>>() {
+                let Value::Bulk(key) = key else { continue };
+                for probe in ["DEBUG DIGEST-VALUE", "TTL", "TYPE"] {
+                    let mut args = words(probe);
+                    args.push(key.clone());
+                    let values = (ours.command(&args), theirs.command(&args));
+                    let (Ok(left), Ok(right)) = values else { continue };
+                    let near = probe == "TTL" && left.value.int().zip(right.value.int()).is_some_and(|(l, r)| (l - r).abs() < 6);
+                    if left.value != right.value && !near {
+                        let _ = writeln!(text, "db {database} {probe} {}: {} / {}", show(key, 40), show(&left.raw, 80), show(&right.raw, 80));
+                        suspects = vec![Vec::new(), key.clone()];
+                    }
+                }
+            }
+        }
+        self.report("DIGEST", &text, &suspects);
+    }
+
+    /// Notes a difference and starts afresh.
+    fn report(&mut self, name: &str, text: &str, args: &[Vec<u8>]) {
+        let command: Vec<String> = args.iter().map(|arg| show(arg, 200)).collect();
+        let mut full = format!("command {} : {}\n{text}\nlast commands touching its keys:\n", self.sent_count, command.join(" "));
+        let related = |other: &Args| {
+            let all = ["FLUSHALL", "FLUSHDB", "SELECT", "SWAPDB", "RESET"].contains(&name_of(other).as_str());
+            all || other.iter().skip(1).any(|arg| arg.len() > 1 && args.iter().skip(1).any(|mine| mine == arg))
+        };
+        let touching: Vec<_> = self.history.iter().rev().filter(|(_, _, other)| related(other)).take(10).collect();
+        for (index, connection, other) in touching.into_iter().rev() {
+            let words: Vec<String> = other.iter().map(|arg| show(arg, 80)).collect();
+            let _ = writeln!(full, "  {index} [{connection}] {}", words.join(" "));
+        }
+        let kind: String = text.lines().map(|line| line.chars().take(30).collect::<String>()).collect();
+        let kind: String = kind.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        self.differences.entry(format!("{name} {kind}")).or_insert(full);
+        self.start_afresh();
+    }
+}
+
+fn show_result(result: &io::Result<Reply>) -> String {
+    match result {
+        Ok(reply) => show(&reply.raw, 400),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => "(no reply within 10 s)".to_owned(),
+        Err(error) => format!("({error})"),
+    }
+}
+
+fn name_of(args: &[Vec<u8>]) -> String {
+    args.first().map_or_else(String::new, |name| String::from_utf8_lossy(name).to_uppercase())
+}
+
+/// The row of the coverage table: the command, with its subcommand for containers.
+fn label(args: &Args) -> String {
+    let name = name_of(args);
+    let containers = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG"];
+    match args.get(1) {
+        Some(second) if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) => {
+            format!("{name} {}", String::from_utf8_lossy(second).to_uppercase())
+        }
+        _ => name,
+    }
+}
+
+/// Where a command's first key is, for the coverage table.
+fn first_key(args: &Args) -> Option<&[u8]> {
+    const KEYLESS: &str = " PING ECHO SELECT CLIENT HELLO RESET AUTH DBSIZE FLUSHDB FLUSHALL SWAPDB TIME LASTSAVE ROLE INFO \
+        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT ";
+    let name = name_of(args);
+    if KEYLESS.contains(&format!(" {name} ")) {
+        return None;
+    }
+    let index = if ["OBJECT", "MEMORY", "BITOP"].contains(&name.as_str()) { 2 } else { 1 };
+    args.get(index).map(Vec::as_slice)
+}
+
+fn next_in_multi(args: &Args, before: bool) -> bool {
+    match (name_of(args).as_str(), args.len()) {
+        ("MULTI", 1) => true,
+        ("EXEC" | "DISCARD" | "RESET", 1) => false,
+        _ => before,
+    }
+}
+
+fn outcome(value: &Value) -> Outcome {
+    match value {
+        Value::Error(text) if text.starts_with(b"WRONGTYPE") => Outcome::WrongType,
+        Value::Error(text) if text.starts_with(b"ERR wrong number") => Outcome::Arity,
+        value if value.is_error() => Outcome::Error,
+        Value::Simple(text) if text == b"QUEUED" => Outcome::Queued,
+        Value::Null | Value::NullArray | Value::Int(0) => Outcome::Nothing,
+        Value::Bulk(bytes) if bytes.is_empty() => Outcome::Nothing,
+        value if value.items().is_some_and(<[Value]>::is_empty) => Outcome::Nothing,
+        _ => Outcome::Value,
+    }
+}
+
+/// A full iteration as a set of elements (pairs for HSCAN); an error ends it and is its result.
+fn scan_all(client: &mut Client, args: &Args, cursor: usize) -> io::Result<BTreeSet<Vec<Value>>> {
+    let mut found = BTreeSet::new();
+    let mut args = args.clone();
+    let width = if name_of(&args) == "SCAN" { 1 } else { 2 };
+    for _ in 0..100_000 {
+        let reply = client.command(&args)?;
+        let Some([next, Value::Array(items)]) = reply.value.items() else {
+            found.insert(vec![reply.value]);
+            return Ok(found);
+        };
+        found.extend(items.chunks(width).map(<[Value]>::to_vec));
+        let Value::Bulk(bytes) = next else { break };
+        if bytes == b"0" {
+            return Ok(found);
+        }
+        args[cursor] = bytes.clone();
+    }
+    found.insert(vec![Value::Error(b"the iteration never ended".to_vec())]);
+    Ok(found)
+}

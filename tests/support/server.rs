@@ -1,0 +1,236 @@
+//! Server processes: the server under test and its real peer, each on a free port in its own directory.
+//!
+//! Called by all tests. A `Server` is killed by its own PID on drop; its directory is removed unless the test
+//! failed, in which case the path of its log is printed. A crash report in the log fails the test even when all
+//! replies were right. `SHOAL_SERVER=/path` replaces the binary under test (also by redis-server itself, which is
+//! how the harness proves that it finds no difference where there is none).
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+
+/// How long a server may take to answer its first PING.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// A crash is recognised by any of these in the log.
+const CRASH_MARKS: [&str; 4] = ["BUG REPORT", "panicked at", "CRASH REPORT", "Crash report"];
+
+static NEXT_DIRECTORY: AtomicU32 = AtomicU32::new(0);
+
+/// What to start.
+#[derive(Clone, Default)]
+pub struct Plan {
+    binary: PathBuf,
+    is_redis: bool,
+    args: Vec<String>,
+    envs: Vec<(String, String)>,
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    /// TCP port on 127.0.0.1.
+    pub port: u16,
+    /// Working directory, holding `log`, `stdout`, `stderr`.
+    pub directory: PathBuf,
+    /// What was started.
+    pub plan: Plan,
+}
+
+/// Where the server under test is.
+pub fn shoal_binary() -> PathBuf {
+    std::env::var_os("SHOAL_SERVER").map_or_else(|| env!("CARGO_BIN_EXE_shoal-server").into(), PathBuf::from)
+}
+
+fn redis_binary() -> PathBuf {
+    let name = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let found = Command::new(&name).arg("--version").output();
+    assert!(
+        found.is_ok_and(|output| output.status.success()),
+        "{name} is missing: the tests need a real peer.\n  install: apt-get install -y redis-server redis-tools redis-sentinel"
+    );
+    name.into()
+}
+
+impl Plan {
+    /// The server under test; `threads` is left out when it was replaced by a redis-server.
+    pub fn shoal(threads: u32) -> Plan {
+        let binary = shoal_binary();
+        let is_redis = binary.file_name().is_some_and(|name| name.to_string_lossy().starts_with("redis-server"));
+        let plan = Plan { binary, is_redis, ..Plan::default() };
+        if is_redis { plan } else { plan.args(&["--threads", &threads.to_string()]) }
+    }
+
+    /// The real peer.
+    pub fn redis() -> Plan {
+        Plan { binary: redis_binary(), is_redis: true, ..Plan::default() }
+    }
+
+    /// More command-line arguments.
+    pub fn args(mut self, args: &[&str]) -> Plan {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// One more environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Plan {
+        self.envs.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// True if this is redis-server, whichever side it plays.
+    pub fn is_redis(&self) -> bool {
+        self.is_redis
+    }
+
+    /// Starts it and waits until it answers; a port lost to someone else in between is retried.
+    pub fn start(self) -> Server {
+        let mut last_log = String::new();
+        for _ in 0..5 {
+            match self.start_once() {
+                Ok(server) => return server,
+                Err(log) => last_log = log,
+            }
+            if !last_log.contains("Failed listening") && !last_log.contains("Address already in use") {
+                break;
+            }
+        }
+        panic!("{} did not start:\n{last_log}", self.binary.display());
+    }
+
+    fn start_once(&self) -> Result<Server, String> {
+        let port = free_port();
+        let number = NEXT_DIRECTORY.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("shoal-test-{}-{number}", std::process::id()));
+        fs::create_dir_all(&directory).expect("temp dir");
+        let output = |name: &str| File::create(directory.join(name)).expect("output file");
+        let child = Command::new(&self.binary)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--daemonize", "no", "--enable-debug-command", "yes", "--logfile"])
+            .arg(directory.join("log"))
+            .arg("--dir")
+            .arg(&directory)
+            .args(&self.args)
+            .envs(self.envs.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(output("stdout"))
+            .stderr(output("stderr"))
+            .spawn();
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
+        let mut server = Server { child, port, directory, plan: self.clone() };
+        server.wait_ready()?;
+        Ok(server)
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+impl Server {
+    /// The server under test with this many threads.
+    pub fn shoal(threads: u32) -> Server {
+        Plan::shoal(threads).start()
+    }
+
+    /// A real redis-server.
+    pub fn redis() -> Server {
+        Plan::redis().start()
+    }
+
+    /// A new connection; panics if refused.
+    pub fn connect(&self) -> Client {
+        match Client::connect(self.port) {
+            Ok(client) => client,
+            Err(error) => panic!("{}: {error}\n{}", self.plan.binary.display(), self.log()),
+        }
+    }
+
+    /// Process id, for /proc.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it wrote.
+    pub fn log(&self) -> String {
+        read_logs(&self.directory)
+    }
+
+    /// False once the process has ended.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Panics, with the log, if the server died or left a crash report.
+    pub fn assert_healthy(&mut self) {
+        let running = self.is_running();
+        let log = self.log();
+        let crash = CRASH_MARKS.iter().any(|mark| log.contains(mark));
+        assert!(running && !crash, "server died or crashed (running: {running}):\n{}", tail(&log, 60));
+    }
+
+    /// Resident memory in KiB, from /proc.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+        line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0)
+    }
+
+    /// Open file descriptors, from /proc.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
+    fn wait_ready(&mut self) -> Result<(), String> {
+        let start = Instant::now();
+        while start.elapsed() < START_LIMIT {
+            if !self.is_running() {
+                return Err(self.log());
+            }
+            if let Ok(mut client) = Client::connect(self.port)
+                && client.set_timeout(Duration::from_secs(2)).is_ok()
+                && client.command(&["PING"]).is_ok_and(|reply| reply.raw == b"+PONG\r\n")
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(format!("no PONG within {START_LIMIT:?}\n{}", self.log()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let ended = !self.is_running();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = self.log();
+        let crash = CRASH_MARKS.iter().any(|mark| log.contains(mark));
+        if std::thread::panicking() || crash {
+            eprintln!("server's directory kept: {} (ended by itself: {ended})", self.directory.display());
+            if crash || ended {
+                eprintln!("{}", tail(&log, 60));
+            }
+        } else {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+        assert!(std::thread::panicking() || !crash, "the server left a crash report");
+    }
+}
+
+fn read_logs(directory: &Path) -> String {
+    let read = |name: &str| fs::read(directory.join(name)).unwrap_or_default();
+    let all = [read("stdout"), read("stderr"), read("log")].concat();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
