@@ -31,7 +31,11 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "redis-benchmark|own",
         "who makes the load in cpu, cpu500 and threads (default redis-benchmark)",
     ),
-    ("--scale", "F", "multiplies request counts, durations, key counts: 0.05 checks the harness (default 1)"),
+    (
+        "--scale",
+        "F",
+        "multiplies request counts, durations, key counts: 0.05 checks the harness, where connecting weighs in (default 1)",
+    ),
     ("--server-cpu", "N", "core of the server (default: the first this process may use)"),
     ("--load-cpu", "N", "core of the load (default: the second)"),
     ("--out", "DIR", "where results.json and the charts go (default $CARGO_TARGET_DIR/load)"),
