@@ -23,8 +23,8 @@ use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
-use crate::runtime::watchdog::Watchdog;
 use crate::runtime::ring::{Completion, Op, Ring};
+use crate::runtime::watchdog::Watchdog;
 use crate::shard::{Shard, execute, upkeep};
 
 /// One turn spends at most about this on each of completions, messages and waiting sessions, in microseconds; then its replies leave.

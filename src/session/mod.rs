@@ -22,6 +22,7 @@ pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;
+pub mod redact;
 pub mod receive;
 pub mod route;
 pub mod run;
@@ -85,6 +86,8 @@ pub mod client_flag {
     pub const UNIX: u32 = 1 << 4;
     /// Connected from this machine.
     pub const LOCAL: u32 = 1 << 5;
+    /// Its transaction is being executed.
+    pub const EXECUTING: u32 = 1 << 6;
 }
 
 /// The client's state that commands read and set.
