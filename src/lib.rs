@@ -1,8 +1,7 @@
 //! shoal: a Redis-compatible in-memory server for Linux. This page is the map of its source.
 //!
 //! One thread per core. Each owns its connections, its share of the keys (the *shard*), its log, its timers and its
-//! counters; threads talk only by messages. `DEBUG`, `INFO # Cores` and the tests look at these same parts. The README
-//! says how to run it; this page says where things are.
+//! counters; threads talk only by messages. The README says how to run it; this page says where things are.
 //!
 //! # Rooms
 //!
@@ -34,8 +33,8 @@
 //! `SET k v` arrives for a connection whose *home* is core 0; the slot of `k` belongs to core 1.
 //!
 //! 1. **Ring.** The multishot receive of [`runtime::ring`] completes with a provided buffer. [`session::core::Core::turn`] reaps it and
-//!    calls `received` ([`session::receive`]), which takes the session out of its [`session::connection`] (were it away, the bytes would wait
-//!    there) and calls [`session::run::run`] with the bytes where they lie.
+//!    calls `received` ([`session::receive`]), which takes the session out of its connection ([`session::connection`]; were it away, the bytes
+//!    would wait there) and calls [`session::run::run`] with the bytes where they lie.
 //! 2. **Parse.** [`resp::Reader`] finds the words in place. A command cut by the end of the buffer is completed later; an argument of
 //!    32 KiB or more gets a buffer of its own, and one with 256 KiB or more missing is received by the kernel straight into it.
 //! 3. **Admit.** [`session::admit`], once per command and before any hop: known (its row), arity, password, DEBUG allowed, MULTI, maxmemory
@@ -55,7 +54,8 @@
 //! 10. **Seal.** The turn ends ([`session::core::Core::end_turn`]): [`shard::execute::seal`] reserves the bytes' place in the stream by one
 //!     `fetch_add` and appends the batch to the core's log ([`effect::Log`]). Only then do sends start and messages go.
 //! 11. **Send.** [`session::deliver`] queues at most one send per connection, the same way on whichever turn the session came home;
-//!     the network task ([`server`]) submits everything and waits, in one system call. The completion frees the buffer or starts the next slice.
+//!     the network task ([`server`]) submits everything and waits, in one system call. The completion
+//!     frees the buffer or asks for the next slice.
 //!
 //! Steps 10 and 11 happen in each core's own turn: core 1 seals before the session, with its reply, can leave for core 0.
 //!
