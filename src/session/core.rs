@@ -22,7 +22,6 @@ use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
-use crate::keyspace::Key;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -242,21 +241,19 @@ impl Core {
         }
         arrivals().for_each(|session| cache::prefetch_value(&**session));
         let shard = self.shard.as_deref();
-        let key_of = |session: &Session| {
-            let (slot, hash) = session.next_key.filter(|_| !session.homeward)?;
-            Some((session.client.db, Key { bytes: &[], slot, hash }))
-        };
         for session in arrivals() {
             session.reader.prefetch();
             session.out.prefetch();
-            if let (Some(shard), Some((db, key))) = (shard, key_of(session)) {
-                shard.space.dict(db).prefetch(&key);
-            }
+            session.plan.prefetch();
         }
-        for session in arrivals() {
-            if let (Some(shard), Some((db, key))) = (shard, key_of(session)) {
-                shard.space.dict(db).prefetch_entry(&key);
-            }
+        let Some(shard) = shard else { return };
+        for session in arrivals().filter(|session| !session.homeward) {
+            let dict = shard.space.dict(session.client.db);
+            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch(&key));
+        }
+        for session in arrivals().filter(|session| !session.homeward) {
+            let dict = shard.space.dict(session.client.db);
+            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch_entry(&key));
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
@@ -20,9 +20,6 @@ use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
-
-/// Less input than this is a command or two: not worth a look ahead.
-const LOOKAHEAD_BYTES: usize = 256;
 
 /// How a step of a session ended.
 enum Next {
@@ -45,7 +42,6 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
-    let mut warm = 0;
     let next = loop {
         if session.visit.is_some() || session.exec.is_some() || session.closing {
             if session.closing && session.visit.is_none() && session.exec.is_none() {
@@ -56,21 +52,19 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 other => break other,
             }
         }
-        if warm == 0 {
-            warm = match core.shard.as_deref() {
-                Some(shard) if input.ahead().len() > LOOKAHEAD_BYTES => {
-                    lookahead::warm(&shard.space, session.client.db, input.ahead()).max(1)
-                }
-                _ => lookahead::DEPTH,
-            };
+        if session.plan.is_used_up() {
+            session.plan.make(input.ahead());
+            if let Some(shard) = core.shard.as_deref() {
+                session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
+            }
         }
-        warm -= 1;
         match input.next(session.client.authenticated) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
                     && let Some(raw) = input.raw()
                 {
                     split::push(core, &mut session, target, raw);
+                    session.plan.advance();
                     input.advance();
                     continue;
                 }
@@ -84,6 +78,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                             lane.ends.push(session.out.len());
                         }
                         session.admitted = false;
+                        session.plan.advance();
                         input.advance();
                     }
                     other => break other,
@@ -213,7 +208,9 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
             }
             Some(only) => {
                 core.stats.hops_out += 1;
-                session.next_key = route::first_key(command.row, args);
+                if session.plan.is_used_up() {
+                    session.plan.make_single(route::first_key(command.row, args));
+                }
                 return Next::Travel(only);
             }
             None => session.lent = Some(Box::new(Lent::new(wanted, core.cores()))),
