@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
@@ -143,6 +144,18 @@ fn answer_of_ours(server: &Server, bytes: &[u8], wanted: usize) -> Vec<u8> {
     without_identity(&answer)
 }
 
+/// The first lines that differ, without what varies in them: one bug is reported once.
+fn first_difference(left: &[u8], right: &[u8]) -> String {
+    let lines =
+        |bytes: &[u8]| -> Vec<String> { show(bytes, 100_000).split("\\n").map(str::to_owned).collect() };
+    let (left, right) = (lines(left), lines(right));
+    let at =
+        left.iter().zip(&right).position(|(one, other)| one != other).unwrap_or(left.len().min(right.len()));
+    let start =
+        |lines: &[String]| lines.get(at).map_or_else(String::new, |line| line.chars().take(24).collect());
+    format!("{} / {}", start(&left), start(&right))
+}
+
 /// HELLO's reply names the server; the rest of an answer does not.
 fn without_identity(answer: &[u8]) -> Vec<u8> {
     let mut text = answer.to_vec();
@@ -188,7 +201,7 @@ fn answers_equal_those_of_redis() {
     let seed = env_number("SEED", 1);
     let mut prng = Prng::new(seed);
     let (mut ours, theirs) = (Plan::shoal(2).start(), Plan::redis().start());
-    let (mut sent, mut inputs, mut differences) = (0, 0u64, Vec::new());
+    let (mut sent, mut inputs, mut differences) = (0, 0u64, BTreeMap::new());
     while sent < volume && differences.len() < 20 {
         let bytes = input(&mut prng);
         sent += bytes.len() as u64;
@@ -201,12 +214,13 @@ fn answers_equal_those_of_redis() {
         let right = answer_of_redis(&theirs, &bytes);
         let left = answer_of_ours(&ours, &bytes, right.len());
         if left != right {
-            differences.push(format!(
+            let text = format!(
                 "input {inputs}: {}\n  ours:   {}\n  theirs: {}",
                 show(&bytes, 1500),
                 show(&left, 1500),
                 show(&right, 1500)
-            ));
+            );
+            differences.entry(first_difference(&left, &right)).or_insert(text);
             for server in [&ours, &theirs] {
                 server.connect().run("FLUSHALL");
             }
@@ -221,7 +235,7 @@ fn answers_equal_those_of_redis() {
         differences.is_empty(),
         "seed {seed}: {} differences\n{}",
         differences.len(),
-        differences.join("\n")
+        differences.into_values().collect::<Vec<_>>().join("\n")
     );
 }
 
