@@ -130,7 +130,7 @@ fn answer_of_ours(server: &Server, bytes: &[u8], wanted: usize) -> Vec<u8> {
     let mut client = server.connect();
     let _ = client.send_raw(bytes);
     let mut answer = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_millis(500);
     let mut closed = false;
     while !closed && without_identity(&answer).len() < wanted && Instant::now() < deadline {
         let (more, ended) = client.read_until_closed(Duration::from_millis(1)).unwrap_or_default();
@@ -142,6 +142,23 @@ fn answer_of_ours(server: &Server, bytes: &[u8], wanted: usize) -> Vec<u8> {
         answer.extend(client.read_until_closed(Duration::from_secs(5)).unwrap_or_default().0);
     }
     without_identity(&answer)
+}
+
+/// Commands that only redis has: a mutated word may hit one, and then the answers cannot be equal.
+fn missing_commands(ours: &Server, theirs: &Server) -> Vec<String> {
+    let list = |server: &Server| -> Vec<String> {
+        let names = server.connect().run("COMMAND LIST");
+        names.items().unwrap_or(&[]).iter().map(|name| name.text().to_lowercase()).collect()
+    };
+    let known = list(ours);
+    list(theirs).into_iter().filter(|name| !known.contains(name)).collect()
+}
+
+fn names_missing_command(answer: &[u8], missing: &[String]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_lowercase();
+    text.split("unknown command '")
+        .skip(1)
+        .any(|rest| missing.iter().any(|name| rest.starts_with(&format!("{name}'"))))
 }
 
 /// The first lines that differ, without what varies in them: one bug is reported once.
@@ -201,6 +218,7 @@ fn answers_equal_those_of_redis() {
     let seed = env_number("SEED", 1);
     let mut prng = Prng::new(seed);
     let (mut ours, theirs) = (Plan::shoal(2).start(), Plan::redis().start());
+    let missing = missing_commands(&ours, &theirs);
     let (mut sent, mut inputs, mut differences) = (0, 0u64, BTreeMap::new());
     while sent < volume && differences.len() < 20 {
         let bytes = input(&mut prng);
@@ -213,7 +231,7 @@ fn answers_equal_those_of_redis() {
         }
         let right = answer_of_redis(&theirs, &bytes);
         let left = answer_of_ours(&ours, &bytes, right.len());
-        if left != right {
+        if left != right && !names_missing_command(&left, &missing) {
             let text = format!(
                 "input {inputs}: {}\n  ours:   {}\n  theirs: {}",
                 show(&bytes, 1500),
