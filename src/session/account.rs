@@ -5,8 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Session;
 use super::core::{Core, Message};
+use super::{Session, redact};
 use crate::base::{clock, memory, ticks};
 use crate::command::lookup::Command;
 use crate::command::row::{Row, flag};
@@ -21,14 +21,7 @@ const SLOWLOG_WORD_BYTES: usize = 128;
 impl Core {
     /// Counts an executed command.
     #[inline]
-    pub fn account(
-        &mut self,
-        session: &Session,
-        command: Command,
-        args: &Args<'_>,
-        started: u64,
-        failed: bool,
-    ) {
+    pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
         let ticks = ticks::now().wrapping_sub(started);
         self.stats.commands += 1;
         let stats = &mut self.stats.by_command[command.id as usize];
@@ -44,6 +37,7 @@ impl Core {
             histogram.saturating_record(nanos);
         }
         if ticks >= self.slow_ticks {
+            self.note_command(started);
             self.account_slow(session, command, args, ticks);
         }
     }
@@ -78,14 +72,7 @@ impl Core {
             return;
         }
         let peer = session.peer.to_string();
-        let entry = Entry {
-            id: 0,
-            at_s: wall_s,
-            took_us,
-            words: shorten(args),
-            peer,
-            name: session.client.name.clone(),
-        };
+        let entry = Entry { id: 0, at_s: wall_s, took_us, words: shorten(args), peer, name: session.client.name.clone() };
         let max = self.settings.slowlog_max_len;
         self.slowlog.push(entry, max);
     }
@@ -98,14 +85,14 @@ impl Core {
         }
     }
 
+    /// Shows a command to MONITOR clients, whatever it is.
     #[cold]
-    fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
+    pub fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
         let wall_us = clock::wall_us();
-        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db)
-            .into_bytes();
+        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db).into_bytes();
         line.extend_from_slice(session.peer.as_bytes());
         line.push(b']');
-        for word in args.iter() {
+        for word in redact::shown(args) {
             line.push(b' ');
             crate::resp::append_quoted(&mut line, word);
         }
@@ -160,7 +147,8 @@ impl Core {
 
 /// The words as SLOWLOG shows them: at most 32, at most 128 bytes each, with redis' remarks for the rest.
 fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
-    let count = args.len();
+    let shown = redact::shown(args);
+    let count = shown.len();
     let kept = count.min(SLOWLOG_WORDS);
     let mut words = Vec::with_capacity(kept);
     for index in 0..kept {
@@ -168,7 +156,7 @@ fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
             words.push(format!("... ({} more arguments)", count - SLOWLOG_WORDS + 1).into_bytes());
             break;
         }
-        let word = args.get(index);
+        let word = shown[index];
         if word.len() > SLOWLOG_WORD_BYTES {
             let mut short = word[..SLOWLOG_WORD_BYTES].to_vec();
             let more = word.len() - SLOWLOG_WORD_BYTES;

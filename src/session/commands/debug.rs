@@ -6,10 +6,10 @@
 use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
-use super::{debug_stream, fail, quoted};
+use super::{debug_stream, fail};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::keys;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, subcommand_syntax};
 use crate::resp::{Args, Out};
 
 /// The commands of this file.
@@ -69,13 +69,7 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
         }
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
-        _ => {
-            let text = format!(
-                "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-                quoted(word)
-            );
-            Err(fail(core, text))
-        }
+        _ => Err(fail(core, String::from_utf8_lossy(&subcommand_syntax(args)).into_owned())),
     }
 }
 
@@ -142,13 +136,14 @@ fn protocol(core: &mut Core, session: &mut Session, word: &[u8]) -> Result<Flow,
             out.push(2);
             out.bulk(b"server-cpu-usage");
             out.integer(42);
+            out.bulk(b"Some real reply following the push reply");
         }
         b"true" => out.boolean(true),
         b"false" => out.boolean(false),
         b"bignum" => out.big_number("1234567999999999999999999999999999999"),
         b"verbatim" => out.verbatim("txt", b"This is a verbatim\nstring"),
         _ => {
-            let text = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false";
+            let text = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
             return Err(fail(core, String::from(text)));
         }
     }
