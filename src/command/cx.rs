@@ -239,8 +239,7 @@ impl<'a> Cx<'a> {
     pub fn propagate(&mut self) {
         self.outcome.dirty += 1;
         if self.staging.is_some() {
-            let words: SmallVec<[&[u8]; 8]> =
-                (0..self.args.len()).map(|index| self.args.get(index)).collect();
+            let words: SmallVec<[&[u8]; 8]> = (0..self.args.len()).map(|index| self.args.get(index)).collect();
             self.stage(Kind::Plain, &words);
         }
     }

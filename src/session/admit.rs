@@ -8,8 +8,8 @@ use super::core::Core;
 use super::multi::Queued;
 use super::{Session, client_flag, route};
 use crate::command::lookup::Command;
-use crate::command::reply_error::ReplyError;
 use crate::command::row::flag;
+use crate::command::reply_error::ReplyError;
 use crate::resp::{Args, OwnedCommand};
 
 /// What a connection from outside is told in protected mode (redis' text).
@@ -48,9 +48,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         core.stats.reject(command.id);
         return refuse(core, session, "NOAUTH Authentication required.");
     }
-    if row.flags.has(flag::PROTECTED)
-        && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0)
-    {
+    if row.flags.has(flag::PROTECTED) && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0) {
         core.stats.reject(command.id);
         return refuse(core, session, &crate::command::reply_error::protected_command(row));
     }
@@ -62,10 +60,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         core.stats.reject(command.id);
         return refuse(core, session, ReplyError::OutOfMemory.text(""));
     }
-    if session.client.flags & client_flag::PUBSUB != 0
-        && session.out.proto() == 2
-        && !super::pubsub::allowed(row)
-    {
+    if session.client.flags & client_flag::PUBSUB != 0 && session.out.proto() == 2 && !super::pubsub::allowed(row) {
         core.stats.reject(command.id);
         let name = row.full_name;
         let text = format!(

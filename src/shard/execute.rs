@@ -102,20 +102,7 @@ fn call<'a>(
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
     let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
-    handler(&mut Cx {
-        args,
-        out,
-        db,
-        now_ms,
-        wall_offset_ms,
-        settings,
-        row,
-        spaces,
-        map,
-        access,
-        staging,
-        outcome,
-    })
+    handler(&mut Cx { args, out, db, now_ms, wall_offset_ms, settings, row, spaces, map, access, staging, outcome })
 }
 
 /// Turns keys that expired or were evicted on access into effects (before the command's own) and events.

@@ -60,9 +60,7 @@ impl Options {
             }
         }
         if options.nx && (options.xx || options.gt || options.lt) {
-            return Err(ReplyError::Text(
-                "ERR NX and XX, GT or LT options at the same time are not compatible",
-            ));
+            return Err(ReplyError::Text("ERR NX and XX, GT or LT options at the same time are not compatible"));
         }
         if options.gt && options.lt {
             return Err(ReplyError::Text("ERR GT and LT options at the same time are not compatible"));
