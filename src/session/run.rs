@@ -274,7 +274,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
             let result = multi::watch(core, session, args, hands, now_ms);
             if let Err(error) = result {
                 session.out.rewind(mark);
-                session.out.error_text(error.text(""));
+                session.out.error_bytes(error.text(b""));
             }
             result.is_err()
         }
@@ -344,7 +344,7 @@ fn call_control(
         Err(error) => {
             session.out.rewind(mark);
             let text = std::mem::take(&mut core.outcome.error_text);
-            session.out.error_text(error.text(&text));
+            session.out.error_bytes(error.text(&text));
             core.stats.count_error_reply(session.out.since(mark));
             Next::Done
         }

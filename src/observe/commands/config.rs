@@ -29,7 +29,7 @@ const RESERVED_FILES: u64 = 32;
 
 /// The error whose text is made at run time.
 fn fail(core: &mut Core, text: String) -> ReplyError {
-    core.outcome.error_text = text;
+    core.outcome.error_text = text.into_bytes();
     ReplyError::Formatted
 }
 

@@ -6,10 +6,10 @@
 use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
-use super::{debug_stream, fail, quoted};
+use super::{debug_stream, fail};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::keys;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting, subcommand_syntax};
 use crate::resp::{Args, Out};
 
 /// The commands of this file.
@@ -64,16 +64,13 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
         }
         b"error" if args.len() == 3 => {
             // The client's own text, whatever its code.
-            let text = String::from_utf8_lossy(args.get(2)).into_owned();
+            let text = quoting("", args.get(2), "");
             Err(fail(core, text))
         }
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
         _ => {
-            let text = format!(
-                "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-                quoted(word)
-            );
+            let text = subcommand_syntax(args);
             Err(fail(core, text))
         }
     }
