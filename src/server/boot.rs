@@ -114,8 +114,7 @@ fn start_cores(
             signal_fd: if core == 0 { signal_fd } else { -1 },
             started: sender.clone(),
         };
-        let thread =
-            std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
+        let thread = std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
         handles.push(thread.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?);
     }
     drop(sender);
@@ -228,9 +227,7 @@ fn announce(config: &Config, config_file: &str, settings: &Settings, threads: us
         std::process::id()
     ));
     if config_file.is_empty() {
-        warning(
-            "Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf",
-        );
+        warning("Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf");
     } else {
         notice("Configuration loaded");
     }

@@ -5,8 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Session;
 use super::core::{Core, Message};
+use super::Session;
 use crate::base::{clock, memory, ticks};
 use crate::command::lookup::Command;
 use crate::command::row::{Row, flag};
@@ -21,14 +21,7 @@ const SLOWLOG_WORD_BYTES: usize = 128;
 impl Core {
     /// Counts an executed command.
     #[inline]
-    pub fn account(
-        &mut self,
-        session: &Session,
-        command: Command,
-        args: &Args<'_>,
-        started: u64,
-        failed: bool,
-    ) {
+    pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
         let ticks = ticks::now().wrapping_sub(started);
         self.stats.commands += 1;
         let stats = &mut self.stats.by_command[command.id as usize];
@@ -78,14 +71,7 @@ impl Core {
             return;
         }
         let peer = session.peer.to_string();
-        let entry = Entry {
-            id: 0,
-            at_s: wall_s,
-            took_us,
-            words: shorten(args),
-            peer,
-            name: session.client.name.clone(),
-        };
+        let entry = Entry { id: 0, at_s: wall_s, took_us, words: shorten(args), peer, name: session.client.name.clone() };
         let max = self.settings.slowlog_max_len;
         self.slowlog.push(entry, max);
     }
@@ -101,8 +87,7 @@ impl Core {
     #[cold]
     fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
         let wall_us = clock::wall_us();
-        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db)
-            .into_bytes();
+        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db).into_bytes();
         line.extend_from_slice(session.peer.as_bytes());
         line.push(b']');
         for word in args.iter() {

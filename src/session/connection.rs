@@ -193,8 +193,7 @@ impl Core {
     /// A receive completed.
     pub fn received(&mut self, completion: Completion) {
         let index = completion.token.index;
-        let known =
-            self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
+        let known = self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
         let Some(conn) = known else {
             if let Some(buffer) = completion.buffer {
                 self.ring.recycle(buffer);
@@ -349,8 +348,7 @@ impl Core {
     /// A send completed: the rest follows, or what was written meanwhile.
     pub fn sent(&mut self, completion: Completion) {
         let index = completion.token.index;
-        let known =
-            self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
+        let known = self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
         let Some(conn) = known else { return };
         conn.send_busy = false;
         if completion.result < 0 {
@@ -428,8 +426,7 @@ impl Core {
             now_ms.saturating_sub(conn.active_ms) > limit_ms
                 && session.is_some_and(|session| session.client.flags & exempt == 0)
         };
-        let idle: Vec<u32> =
-            self.connections.iter().filter(|(_, conn)| is_idle(conn)).map(|(index, _)| index).collect();
+        let idle: Vec<u32> = self.connections.iter().filter(|(_, conn)| is_idle(conn)).map(|(index, _)| index).collect();
         for index in idle {
             crate::observe::log::verbose("Closing idle client");
             self.kill(index);

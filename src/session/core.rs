@@ -14,16 +14,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::slab::Slab;
 use crate::base::{clock, ticks};
+use crate::base::slab::Slab;
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
-use crate::runtime::ring::{Completion, Op, Ring};
 use crate::runtime::watchdog::Watchdog;
+use crate::runtime::ring::{Completion, Op, Ring};
 use crate::shard::{Shard, execute, upkeep};
 
 /// Budget of one upkeep step, in microseconds.

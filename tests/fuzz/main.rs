@@ -19,8 +19,8 @@ use support::server::{Plan, Server};
 const INPUT_MAX: usize = 8000;
 
 const WORDS: [&str; 22] = [
-    "SET", "GET", "APPEND", "PING", "ECHO", "MULTI", "EXEC", "DEL", "INCR", "MGET", "STRLEN", "EXISTS",
-    "HELLO", "NOSUCH", "k1", "k2", "k3", "value", "10", "-1", "2", "3",
+    "SET", "GET", "APPEND", "PING", "ECHO", "MULTI", "EXEC", "DEL", "INCR", "MGET", "STRLEN", "EXISTS", "HELLO", "NOSUCH",
+    "k1", "k2", "k3", "value", "10", "-1", "2", "3",
 ];
 
 fn valid_command(prng: &mut Prng) -> Vec<u8> {
@@ -34,29 +34,10 @@ fn valid_command(prng: &mut Prng) -> Vec<u8> {
 /// Lengths and headers that parsers get wrong.
 fn header(prng: &mut Prng) -> Vec<u8> {
     const LENGTHS: [&str; 18] = [
-        "-1",
-        "-2",
-        "0",
-        "1",
-        "1048576",
-        "1048577",
-        "2147483647",
-        "2147483648",
-        "536870912",
-        "536870913",
-        "4294967296",
-        "9223372036854775807",
-        "9223372036854775808",
-        "-9223372036854775808",
-        "",
-        "abc",
-        " 1",
-        "+1",
+        "-1", "-2", "0", "1", "1048576", "1048577", "2147483647", "2147483648", "536870912", "536870913", "4294967296",
+        "9223372036854775807", "9223372036854775808", "-9223372036854775808", "", "abc", " 1", "+1",
     ];
-    let mut bytes = prng
-        .pick(&["*", "$", "*1\r\n$", "*2\r\n$3\r\nGET\r\n$", "*3\r\n$3\r\nSET\r\n$2\r\nk1\r\n$"])
-        .as_bytes()
-        .to_vec();
+    let mut bytes = prng.pick(&["*", "$", "*1\r\n$", "*2\r\n$3\r\nGET\r\n$", "*3\r\n$3\r\nSET\r\n$2\r\nk1\r\n$"]).as_bytes().to_vec();
     bytes.extend_from_slice(prng.pick(&LENGTHS).as_bytes());
     bytes.extend_from_slice(prng.pick(&["\r\n", "\n", "\r", "", "\r\nx"]).as_bytes());
     bytes
@@ -94,15 +75,7 @@ fn input(prng: &mut Prng) -> Vec<u8> {
                 bytes.extend(prng.bytes(length));
             }
             _ => {
-                let quotes = [
-                    "SET k1 \"a\\x41\\n\"\r\n",
-                    "SET k1 'a\\'b'\r\n",
-                    "GET \"k1\r\n",
-                    "GET \"k1\"x\r\n",
-                    "\r\n",
-                    "\n",
-                    "GET 'k",
-                ];
+                let quotes = ["SET k1 \"a\\x41\\n\"\r\n", "SET k1 'a\\'b'\r\n", "GET \"k1\r\n", "GET \"k1\"x\r\n", "\r\n", "\n", "GET 'k"];
                 bytes.extend_from_slice(prng.pick(&quotes).as_bytes());
             }
         }
@@ -161,11 +134,7 @@ fn answers_equal_those_of_redis() {
         if (without_identity(&left.0), left.1) != (without_identity(&right.0), right.1) {
             differences.push(format!(
                 "input {inputs}: {}\n  ours:   {} (closed: {})\n  theirs: {} (closed: {})",
-                show(&bytes, 1500),
-                show(&left.0, 1500),
-                left.1,
-                show(&right.0, 1500),
-                right.1
+                show(&bytes, 1500), show(&left.0, 1500), left.1, show(&right.0, 1500), right.1
             ));
             for server in [&ours, &theirs] {
                 server.connect().run("FLUSHALL");
@@ -177,12 +146,7 @@ fn answers_equal_those_of_redis() {
     }
     ours.assert_healthy();
     println!("seed {seed}: {inputs} inputs, {sent} bytes");
-    assert!(
-        differences.is_empty(),
-        "seed {seed}: {} differences\n{}",
-        differences.len(),
-        differences.join("\n")
-    );
+    assert!(differences.is_empty(), "seed {seed}: {} differences\n{}", differences.len(), differences.join("\n"));
 }
 
 fn vandalize(port: u16, seed: u64, volume: u64) {
@@ -217,9 +181,8 @@ fn rubbish_from_many_connections_does_no_harm() {
     let port = server.port;
     let mut witness = server.connect();
     std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..8)
-            .map(|number| scope.spawn(move || vandalize(port, seed * 100 + number, volume / 8)))
-            .collect();
+        let handles: Vec<_> =
+            (0..8).map(|number| scope.spawn(move || vandalize(port, seed * 100 + number, volume / 8))).collect();
         while !handles.iter().all(|handle| handle.is_finished()) {
             assert_eq!(witness.run("PING").text(), "PONG", "seed {seed}");
             std::thread::sleep(Duration::from_millis(5));
