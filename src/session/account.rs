@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use super::core::{Core, Message};
-use super::Session;
+use super::{Session, redact};
 use crate::base::{clock, memory, ticks};
 use crate::command::lookup::Command;
 use crate::command::row::{Row, flag};
@@ -37,6 +37,7 @@ impl Core {
             histogram.saturating_record(nanos);
         }
         if ticks >= self.slow_ticks {
+            self.note_command(started);
             self.account_slow(session, command, args, ticks);
         }
     }
@@ -84,13 +85,14 @@ impl Core {
         }
     }
 
+    /// Shows a command to MONITOR clients, whatever it is.
     #[cold]
-    fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
+    pub fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
         let wall_us = clock::wall_us();
         let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db).into_bytes();
         line.extend_from_slice(session.peer.as_bytes());
         line.push(b']');
-        for word in args.iter() {
+        for word in redact::shown(args) {
             line.push(b' ');
             crate::resp::append_quoted(&mut line, word);
         }
@@ -145,7 +147,8 @@ impl Core {
 
 /// The words as SLOWLOG shows them: at most 32, at most 128 bytes each, with redis' remarks for the rest.
 fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
-    let count = args.len();
+    let shown = redact::shown(args);
+    let count = shown.len();
     let kept = count.min(SLOWLOG_WORDS);
     let mut words = Vec::with_capacity(kept);
     for index in 0..kept {
@@ -153,7 +156,7 @@ fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
             words.push(format!("... ({} more arguments)", count - SLOWLOG_WORDS + 1).into_bytes());
             break;
         }
-        let word = args.get(index);
+        let word = shown[index];
         if word.len() > SLOWLOG_WORD_BYTES {
             let mut short = word[..SLOWLOG_WORD_BYTES].to_vec();
             let more = word.len() - SLOWLOG_WORD_BYTES;

@@ -65,6 +65,8 @@ pub struct Exec {
     pub next: usize,
     /// Watches were checked and the reply's header is written.
     pub begun: bool,
+    /// EXEC as it was sent, if somebody MONITORs: shown after the commands, as redis does.
+    pub shown: Option<OwnedCommand>,
     /// Set in a deliberately broken build while the locks are taken again.
     pub relocked: bool,
     /// The time all its commands are judged by.
@@ -100,8 +102,7 @@ pub fn exec(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow
         unwatch_all(core, session);
         return Err(ReplyError::Text("EXECABORT Transaction discarded because of previous errors."));
     }
-    session.exec =
-        Some(Box::new(Exec { multi, next: 0, begun: false, relocked: false, now_ms: core.now_ms }));
+    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, shown: None, relocked: false, now_ms: core.now_ms }));
     Ok(Flow::Exec)
 }
 

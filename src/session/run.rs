@@ -17,7 +17,7 @@ use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
 use crate::observe::crash;
-use crate::resp::{Args, Parsed};
+use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
 
@@ -319,10 +319,15 @@ fn call_control(
     args: &Args<'_>,
 ) -> Next {
     let started = ticks::now();
-    core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
     let mark = session.out.mark();
     let result = control(core, session, args);
+    match (&result, session.exec.as_mut()) {
+        (Ok(Flow::OnAllShards(_)), _) => {}
+        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => exec.shown = Some(OwnedCommand::from_args(args)),
+        (Ok(Flow::Exec), _) => {}
+        _ => core.feed_monitors(session, args, command.row),
+    }
     if !matches!(result, Ok(Flow::OnAllShards(_))) {
         core.account(session, command, args, started, result.is_err());
     }
@@ -372,9 +377,10 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
     if !exec.begun {
         exec.begun = true;
         exec.now_ms = core.now_ms;
+        session.client.flags |= client_flag::EXECUTING;
         if !multi::watches_hold(session, exec.now_ms) {
             session.out.null_array();
-            finish_exec(core, session);
+            finish_exec(core, session, &exec);
             return Next::Again;
         }
         session.out.array(exec.multi.queue.len());
@@ -401,7 +407,7 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
         session.exec = Some(exec);
         return Next::Again;
     }
-    finish_exec(core, session);
+    finish_exec(core, session, &exec);
     Next::Again
 }
 
@@ -437,7 +443,11 @@ fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &A
     false
 }
 
-fn finish_exec(core: &mut Core, session: &mut Session) {
+fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
+    session.client.flags &= !client_flag::EXECUTING;
+    if let Some(words) = &exec.shown {
+        core.send_to_monitors(session, &words.args());
+    }
     multi::unwatch_all(core, session);
     if let Some(lent) = session.lent.take() {
         release(core, *lent);

@@ -256,6 +256,10 @@ impl<'a> Lockstep<'a> {
 
     fn is_one_sided(&self, args: &Args) -> bool {
         let Some(second) = args.get(1) else { return false };
+        if name_of(args) == "COMMAND" && args.len() > 2 {
+            let asked = String::from_utf8_lossy(&args[2]).to_lowercase();
+            return self.listed.0.contains(&asked) != self.listed.1.contains(&asked);
+        }
         let name = format!("{}|{}", name_of(args), String::from_utf8_lossy(second)).to_lowercase();
         self.listed.0.contains(&name) != self.listed.1.contains(&name)
     }

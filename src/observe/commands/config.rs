@@ -13,6 +13,7 @@ use crate::config::{Config, SetBy, SetError, Settings};
 use crate::observe::log;
 use crate::resp::Args;
 use crate::runtime::process::raise_limit;
+use crate::session::commands::fail;
 use crate::session::core::Core;
 use crate::session::visit::{Visit, shard_of};
 use crate::session::{Control, Flow, Session, client_flag};
@@ -26,12 +27,6 @@ static NEWEST: Mutex<Option<Arc<Config>>> = Mutex::new(None);
 
 /// Files the process needs beside its clients' sockets.
 const RESERVED_FILES: u64 = 32;
-
-/// The error whose text is made at run time.
-fn fail(core: &mut Core, text: String) -> ReplyError {
-    core.outcome.error_text = text.into_bytes();
-    ReplyError::Formatted
-}
 
 fn get(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let patterns: Vec<&[u8]> = args.skip(2).iter().collect();

@@ -117,7 +117,7 @@ const NOTABLE: usize = 10 << 20;
 
 fn write_diagnosis(totals: &Totals, out: &mut Out) {
     let figures = Figures::read(totals);
-    if figures.used < LITTLE {
+    if figures.used.saturating_sub(figures.startup) < LITTLE {
         return out.verbatim("txt", EMPTY.as_bytes());
     }
     let mut found = Vec::new();

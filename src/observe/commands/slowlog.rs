@@ -7,6 +7,7 @@ use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
 use crate::observe::slowlog::Entry;
 use crate::resp::{Args, Out};
+use crate::session::commands::at_most;
 use crate::session::core::Core;
 use crate::session::visit::Visit;
 use crate::session::{Control, Flow, Session};
@@ -49,7 +50,8 @@ fn write(out: &mut Out, entry: &Entry) {
     out.bulk(&entry.name);
 }
 
-fn get(_: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+fn get(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    at_most(core, args, 3)?;
     let count = match args.get_checked(2).map(parse_i64) {
         None => DEFAULT_COUNT,
         Some(Some(-1)) => usize::MAX,

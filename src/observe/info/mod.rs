@@ -37,7 +37,6 @@ const SECTIONS: &[Section] = &[
     ("replication", true, true, replication::replication),
     ("cpu", true, true, server::cpu),
     ("module_list", true, true, |_, _, text| text.push_str("# Modules\r\n")),
-    ("modules", false, false, |_, _, _| ()),
     ("commandstats", false, true, commands::commandstats),
     ("errorstats", true, true, commands::errorstats),
     ("latencystats", false, true, commands::latencystats),
@@ -62,6 +61,8 @@ fn wanted(args: &Args<'_>) -> u32 {
             b"default" => add(&|section| section.1),
             b"all" => add(&|section| section.2),
             b"everything" => add(&|_| true),
+            // The section's two names.
+            b"modules" => add(&|section| section.0 == "module_list"),
             name => add(&|section| section.0.as_bytes() == name),
         }
     }

@@ -5,6 +5,7 @@
 //! acknowledgement always precedes its channel's first message. Bounds: none beside memory, as in redis.
 
 use super::super::core::Core;
+use super::at_most;
 use super::super::pubsub::{Change, Receiver};
 use super::super::{Control, Flow, Session, client_flag};
 use crate::base::glob::glob_match;
@@ -112,6 +113,7 @@ fn publish(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Fl
 }
 
 fn pubsub_channels(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    at_most(core, args, 3)?;
     let pattern = args.get_checked(2);
     let wanted = |name: &&Vec<u8>| pattern.is_none_or(|pattern| glob_match(pattern, name, false));
     let names: Vec<&Vec<u8>> = core.pubsub.channels.keys().filter(wanted).collect();

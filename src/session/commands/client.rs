@@ -7,7 +7,7 @@ use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag};
 use super::connection::{BAD_NAME, is_plain};
-use super::{fail, is};
+use super::{at_most, fail, is};
 use crate::base::number::parse_i64;
 use crate::command::reply_error::{ReplyError, quoting};
 use crate::resp::Args;
@@ -133,6 +133,7 @@ impl Visit for SetPause {
 }
 
 fn pause(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    at_most(core, args, 4)?;
     let all = match args.get_checked(3) {
         None => true,
         Some(word) if is(word, "all") => true,
@@ -140,10 +141,10 @@ fn pause(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, Repl
         Some(_) => return Err(ReplyError::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let Some(timeout_ms) = parse_i64(args.get(2)) else {
-        return Err(ReplyError::Text("ERR timeout is not an integer or out of range"));
+        return Err(ReplyError::TimeoutNotInteger);
     };
     let Ok(timeout_ms) = u64::try_from(timeout_ms) else {
-        return Err(ReplyError::Text("ERR timeout is negative"));
+        return Err(ReplyError::TimeoutNegative);
     };
     let until_ms = core.now_ms.saturating_add(timeout_ms);
     Ok(Flow::Visit(Box::new(SetPause { until_ms, all })))
@@ -154,7 +155,8 @@ fn unpause(_: &mut Core, _: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyErr
 }
 
 /// No command of this server blocks yet, so there is nobody to wake.
-fn unblock(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+fn unblock(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    at_most(core, args, 4)?;
     if let Some(word) = args.get_checked(3)
         && !is(word, "timeout")
         && !is(word, "error")

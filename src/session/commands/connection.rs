@@ -25,11 +25,6 @@ pub const CONTROLS: &[(&str, Control)] = &[
     ("reset", reset),
 ];
 
-const WRONG_PASS: ReplyError =
-    ReplyError::Text("WRONGPASS invalid username-password pair or user is disabled.");
-const NO_PASSWORD: ReplyError = ReplyError::Text(
-    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
-);
 const HELLO_NEEDS_AUTH: ReplyError = ReplyError::Text(
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
@@ -80,12 +75,12 @@ fn authenticate(
         return Ok(());
     }
     core.stats.acl_denied_auth += 1;
-    Err(WRONG_PASS)
+    Err(ReplyError::WrongPass)
 }
 
 fn auth(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let (user, password) = match args.len() {
-        2 if core.settings.requirepass.is_empty() => return Err(NO_PASSWORD),
+        2 if core.settings.requirepass.is_empty() => return Err(ReplyError::NoPassword),
         2 => (&b"default"[..], args.get(1)),
         3 => (args.get(1), args.get(2)),
         _ => return Err(ReplyError::Syntax),
@@ -105,8 +100,8 @@ fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
     if let Some(word) = args.get_checked(1) {
         proto = match parse_i64(word) {
             Some(version @ 2..=3) => Some(version as u8),
-            Some(_) => return Err(ReplyError::Text("NOPROTO unsupported protocol version")),
-            None => return Err(ReplyError::Text("ERR Protocol version is not an integer or out of range")),
+            Some(_) => return Err(ReplyError::NoProto),
+            None => return Err(ReplyError::ProtocolNotInteger),
         };
     }
     let (mut login, mut name, mut at) = (None, None, 2);

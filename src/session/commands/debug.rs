@@ -139,13 +139,14 @@ fn protocol(core: &mut Core, session: &mut Session, word: &[u8]) -> Result<Flow,
             out.push(2);
             out.bulk(b"server-cpu-usage");
             out.integer(42);
+            out.bulk(b"Some real reply following the push reply");
         }
         b"true" => out.boolean(true),
         b"false" => out.boolean(false),
         b"bignum" => out.big_number("1234567999999999999999999999999999999"),
         b"verbatim" => out.verbatim("txt", b"This is a verbatim\nstring"),
         _ => {
-            let text = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false";
+            let text = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
             return Err(fail(core, String::from(text)));
         }
     }

@@ -17,7 +17,8 @@ pub mod process;
 
 use super::Control;
 use super::core::Core;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, subcommand_syntax};
+use crate::resp::Args;
 
 /// All commands of this room by full name.
 pub fn controls() -> Vec<(&'static str, Control)> {
@@ -38,6 +39,15 @@ pub fn controls() -> Vec<(&'static str, Control)> {
 pub(crate) fn fail(core: &mut Core, text: impl Into<Vec<u8>>) -> ReplyError {
     core.outcome.error_text = text.into();
     ReplyError::Formatted
+}
+
+/// Refuses more than `count` words as redis does where the arity leaves the end open.
+pub(crate) fn at_most(core: &mut Core, args: &Args<'_>, count: usize) -> Result<(), ReplyError> {
+    if args.len() <= count {
+        return Ok(());
+    }
+    let text = subcommand_syntax(args);
+    Err(fail(core, text))
 }
 
 /// Whether `word` is `name` in any case.

@@ -26,7 +26,7 @@ impl Visit for Watch {
 }
 
 fn monitor(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
-    if session.exec.is_some() {
+    if session.client.flags & client_flag::EXECUTING != 0 {
         return Err(ReplyError::Text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
     }
     if session.client.flags & client_flag::MONITOR != 0 {
