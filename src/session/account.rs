@@ -150,12 +150,11 @@ fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
     let count = shown.len();
     let kept = count.min(SLOWLOG_WORDS);
     let mut words = Vec::with_capacity(kept);
-    for index in 0..kept {
+    for (index, &word) in shown.iter().enumerate().take(kept) {
         if count > SLOWLOG_WORDS && index == SLOWLOG_WORDS - 1 {
             words.push(format!("... ({} more arguments)", count - SLOWLOG_WORDS + 1).into_bytes());
             break;
         }
-        let word = shown[index];
         if word.len() > SLOWLOG_WORD_BYTES {
             let mut short = word[..SLOWLOG_WORD_BYTES].to_vec();
             let more = word.len() - SLOWLOG_WORD_BYTES;
