@@ -11,9 +11,27 @@ use std::path::{Path, PathBuf};
 /// Who may know whom: a module imports from its own layer and those below. Inside L6 the order is
 /// persist <- replication <- cluster <- region, hence the steps.
 const LAYERS: [(&str, u32); 21] = [
-    ("limits", 0), ("base", 0), ("runtime", 10), ("resp", 10), ("config", 10), ("types", 20), ("keyspace", 20), ("crdt", 20),
-    ("effect", 30), ("rdb", 30), ("command", 40), ("shard", 50), ("persist", 60), ("replication", 61), ("cluster", 62),
-    ("region", 63), ("session", 70), ("acl", 70), ("observe", 70), ("server", 80), ("main", 90),
+    ("limits", 0),
+    ("base", 0),
+    ("runtime", 10),
+    ("resp", 10),
+    ("config", 10),
+    ("types", 20),
+    ("keyspace", 20),
+    ("crdt", 20),
+    ("effect", 30),
+    ("rdb", 30),
+    ("command", 40),
+    ("shard", 50),
+    ("persist", 60),
+    ("replication", 61),
+    ("cluster", 62),
+    ("region", 63),
+    ("session", 70),
+    ("acl", 70),
+    ("observe", 70),
+    ("server", 80),
+    ("main", 90),
 ];
 /// Files that sit above the layers.
 const ABOVE: [&str; 2] = ["lib.rs", "main.rs"];
@@ -29,7 +47,8 @@ struct Source {
 }
 
 fn collect(directory: &Path, root: &Path, sources: &mut Vec<Source>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -42,7 +61,8 @@ fn collect(directory: &Path, root: &Path, sources: &mut Vec<Source>) {
 }
 
 fn sources() -> Vec<Source> {
-    let root = std::env::var_os("TIDY_SRC").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), PathBuf::from);
+    let root = std::env::var_os("TIDY_SRC")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), PathBuf::from);
     let mut all = Vec::new();
     collect(&root, &root, &mut all);
     all
@@ -73,7 +93,9 @@ fn test_lines(text: &str) -> Vec<bool> {
     let mut index = 0;
     while index < lines.len() {
         let opens = lines[index].trim_start().starts_with("#[cfg(test)]")
-            && lines.get(index + 1).is_some_and(|next| next.trim_start().starts_with("mod ") && next.ends_with('{'));
+            && lines
+                .get(index + 1)
+                .is_some_and(|next| next.trim_start().starts_with("mod ") && next.ends_with('{'));
         if !opens {
             index += 1;
             continue;
@@ -136,7 +158,13 @@ fn files_import_from_their_own_layer_and_below() {
 
 /// The module names right behind `crate::`, also of a list in braces.
 fn first_names(rest: &str) -> Vec<&str> {
-    let word = |text: &'_ str| text.trim().split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or("").len();
+    let word = |text: &'_ str| {
+        text.trim()
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .next()
+            .unwrap_or("")
+            .len()
+    };
     match rest.strip_prefix('{') {
         None => vec![&rest[..word(rest)]],
         Some(list) => list
@@ -159,9 +187,13 @@ fn files_keep_to_their_lengths() {
         let length = test_lines(&source.text).iter().filter(|is_test| !**is_test).count();
         let reasoned = source.text.lines().any(|line| line.starts_with("//! Length:"));
         if length > FILE_REFUSED {
-            findings.push(format!("{}: {length} lines, above {FILE_REFUSED}: split by stage or type", source.path));
+            findings.push(format!(
+                "{}: {length} lines, above {FILE_REFUSED}: split by stage or type",
+                source.path
+            ));
         } else if length > FILE_NEEDS_REASON && !reasoned {
-            findings.push(format!("{}: {length} lines and no `//! Length:` line with the reason", source.path));
+            findings
+                .push(format!("{}: {length} lines and no `//! Length:` line with the reason", source.path));
         }
     }
     report("file lengths (DESIGN §6)", findings);
@@ -179,7 +211,8 @@ fn functions_keep_to_their_lengths() {
             }
             let indent = " ".repeat(line.len() - line.trim_start().len());
             let close = format!("{indent}}}");
-            let Some(end) = (start..lines.len()).find(|at| lines[*at] == close || lines[*at].ends_with(';') && *at == start)
+            let Some(end) = (start..lines.len())
+                .find(|at| lines[*at] == close || lines[*at].ends_with(';') && *at == start)
             else {
                 continue;
             };

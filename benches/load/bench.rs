@@ -30,6 +30,8 @@ pub struct Bench {
     pub server_cpu: usize,
     /// The core of the load.
     pub load_cpu: usize,
+    /// What to say under every table if others used the machine when the run began.
+    pub busy: Option<String>,
     scratch: PathBuf,
 }
 
@@ -50,7 +52,8 @@ impl Bench {
         let scratch = std::env::temp_dir().join(format!("shoal-load-{}", std::process::id()));
         std::fs::create_dir_all(&scratch)?;
         cores::pin_here(&[load_cpu])?;
-        Ok(Bench { options, allowed, server_cpu, load_cpu, scratch })
+        let busy = busy_warning();
+        Ok(Bench { options, allowed, server_cpu, load_cpu, busy, scratch })
     }
 
     /// How a one-core server of a side is started.
@@ -160,4 +163,19 @@ pub fn version_of(binary: &Path) -> String {
     let output = Command::new(binary).arg("--version").output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().next().unwrap_or("unknown").to_owned()
+}
+
+/// Load of the last minute that a quiet machine stays under.
+const QUIET_LOAD: f64 = 0.5;
+
+/// A warning if others are using the machine: then "ok" and "MISSED" check the harness and prove nothing.
+fn busy_warning() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split_whitespace().next()?.parse().ok()?;
+    let busy = load > QUIET_LOAD;
+    busy.then(|| {
+        format!(
+            "BUSY MACHINE: load average {load} before the run; no figure here is evidence (see preemptions/s)"
+        )
+    })
 }

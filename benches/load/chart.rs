@@ -31,7 +31,8 @@ pub fn write_all(report: &Report, dir: &Path) -> Outcome<()> {
             .filter_map(|figure| Some((figure, figure.ratio()?)))
             .collect();
         if !bars.is_empty() {
-            let title = format!("{scenario}: {} / {}", report.names[0], report.names[1]);
+            let [ours, peer] = report.names(scenario);
+            let title = format!("{scenario}: {ours} / {peer}");
             draw(&dir.join(format!("{scenario}.svg")), &title, &bars)
                 .map_err(|error| format!("chart of {scenario}: {error}"))?;
         }
@@ -70,7 +71,7 @@ fn draw(path: &Path, title: &str, bars: &[(&Figure, Spread)]) -> Outcome<()> {
     let peer_line = PathElement::new(vec![(at(1.0), TOP - 6), (at(1.0), bottom)], BLACK);
     area.draw(&peer_line).map_err(|error| error.to_string())?;
     put(
-        "1.0 = peer; grey = pairs disagree; blue = the bar to keep".to_owned(),
+        "1.0 = the second; grey = pairs disagree; blue = the bar to keep".to_owned(),
         (LABEL_WIDTH, bottom + 6),
         13,
     )?;

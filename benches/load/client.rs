@@ -24,6 +24,18 @@ pub enum Reply {
     Array(Vec<Reply>),
 }
 
+/// An error reply: the server works, but not for this command.
+#[derive(Debug)]
+pub struct ErrorReply(String);
+
+impl std::fmt::Display for ErrorReply {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(out, "the server answered -{}", self.0)
+    }
+}
+
+impl std::error::Error for ErrorReply {}
+
 /// One connection.
 pub struct Client {
     stream: BufReader<TcpStream>,
@@ -103,7 +115,7 @@ impl Client {
         let number = || text.parse::<i64>().map_err(|_| format!("not a RESP length: {text}"));
         match kind {
             b'+' => Ok(Reply::Text(text.into_bytes())),
-            b'-' => Err(format!("the server answered -{text}").into()),
+            b'-' => Err(ErrorReply(text).into()),
             b':' => Ok(Reply::Integer(number()?)),
             b'$' | b'*' if number()? < 0 => Ok(Reply::Null),
             b'$' => {

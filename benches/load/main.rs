@@ -55,6 +55,9 @@ fn run(options: options::Options) -> Outcome<()> {
     for scenario in bench.options.scenarios.clone() {
         println!("\n== {}: {}", scenario.name, scenario.about);
         report.begin(scenario.name);
+        if let Some(warning) = &bench.busy {
+            report.note(warning.clone());
+        }
         if let Err(error) = (scenario.run)(&bench, &mut report) {
             eprintln!("load: scenario {}: {error}", scenario.name);
             failures.push(format!("{}: {error}", scenario.name));

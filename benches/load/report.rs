@@ -56,6 +56,9 @@ pub const PER_SECOND: Metric = metric("requests/s", false, true);
 pub const CPU_US: Metric = metric("cpu us/request", true, true);
 /// Sleeps per request.
 pub const WAKEUPS: Metric = metric("wake-ups/request", true, false);
+/// How often per second someone else took a server thread's core: near 0 on a quiet machine, and where it is not, the
+/// figures beside it are partly someone else's.
+pub const PREEMPTIONS: Metric = metric("preemptions/s", true, false);
 /// Median latency.
 pub const P50_US: Metric = metric("p50 us", true, true);
 /// 99th percentile.
@@ -108,8 +111,9 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// Remarks, each with the scenario it belongs to.
     pub notes: Vec<(&'static str, String)>,
-    /// What the two sides are called.
-    pub names: [String; 2],
+    /// What the two columns are called, by scenario.
+    names: Vec<(&'static str, [String; 2])>,
+    sides: [String; 2],
     setting: Value,
     scenario: &'static str,
 }
@@ -134,13 +138,26 @@ impl Report {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |elapsed| elapsed.as_secs()),
         });
-        let names = [bench.name_of(Side::Ours), bench.name_of(Side::Peer)];
-        Report { figures: Vec::new(), notes: Vec::new(), names, setting, scenario: "" }
+        let sides = [bench.name_of(Side::Ours), bench.name_of(Side::Peer)];
+        Report { figures: Vec::new(), notes: Vec::new(), names: Vec::new(), sides, setting, scenario: "" }
     }
 
-    /// What is recorded from now on belongs to this scenario.
+    /// What is recorded from now on belongs to this scenario; its columns are the two binaries.
     pub fn begin(&mut self, scenario: &'static str) {
         self.scenario = scenario;
+        self.names.push((scenario, self.sides.clone()));
+    }
+
+    /// Names the columns of a scenario that compares something else than the two binaries.
+    pub fn name_columns(&mut self, names: [String; 2]) {
+        let scenario = self.scenario;
+        self.names.retain(|(of, _)| *of != scenario);
+        self.names.push((scenario, names));
+    }
+
+    /// What the columns of a scenario are called.
+    pub fn names(&self, scenario: &str) -> &[String; 2] {
+        self.names.iter().find(|(of, _)| *of == scenario).map_or(&self.sides, |(_, names)| names)
     }
 
     /// Adds one sample of one side.
@@ -157,6 +174,7 @@ impl Report {
         self.add(side, case, PER_SECOND, sample.per_second());
         self.add(side, case, CPU_US, sample.cpu_us);
         self.add(side, case, WAKEUPS, sample.wakeups);
+        self.add(side, case, PREEMPTIONS, sample.preemptions);
         let latency = sample.run.latency;
         self.add(side, case, P50_US, latency.p50_us);
         self.add(side, case, P99_US, latency.p99_us);
@@ -212,6 +230,7 @@ impl Report {
             .map(|figure| {
                 json!({
                     "scenario": figure.scenario,
+                    "names": self.names(figure.scenario),
                     "case": figure.case,
                     "metric": figure.metric.name,
                     "lower_is_better": figure.metric.lower_is_better,
@@ -226,7 +245,7 @@ impl Report {
         let notes: Vec<Value> =
             self.notes.iter().map(|(scenario, text)| json!({ "scenario": scenario, "text": text })).collect();
         let all = json!({
-            "setting": self.setting, "names": self.names, "figures": figures, "notes": notes, "failures": failures,
+            "setting": self.setting, "figures": figures, "notes": notes, "failures": failures,
         });
         std::fs::write(dir.join("results.json"), serde_json::to_string_pretty(&all)? + "\n")?;
         Ok(())

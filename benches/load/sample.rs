@@ -44,6 +44,8 @@ pub struct Sample {
     pub cpu_us: f64,
     /// Sleeps of server threads per request.
     pub wakeups: f64,
+    /// Times per second that a server thread lost its core to someone else.
+    pub preemptions: f64,
 }
 
 impl Sample {
@@ -59,7 +61,12 @@ pub fn account_run(server: &Server, drive: impl FnOnce() -> Outcome<DriverRun>) 
     let run = drive()?;
     let spent = Account::read(server.pid())?.since(&before);
     let requests = run.requests.max(1) as f64;
-    Ok(Sample { run, cpu_us: spent.cpu_ns as f64 / 1e3 / requests, wakeups: spent.sleeps as f64 / requests })
+    Ok(Sample {
+        run,
+        cpu_us: spent.cpu_ns as f64 / 1e3 / requests,
+        wakeups: spent.sleeps as f64 / requests,
+        preemptions: spent.preemptions as f64 / run.seconds.max(1e-9),
+    })
 }
 
 /// A closed-loop case that either driver can run.

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-use crate::client::Client;
+use crate::client::{self, Client};
 use crate::cores;
 
 /// Whose flags a binary understands.
@@ -64,7 +64,9 @@ impl Server {
             let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
             match Server::start_on(setup, port) {
                 Ok(server) => return Ok(server),
-                Err(error) => last = Some(error),
+                // Only a port that was taken meanwhile is worth another try.
+                Err(error) if error.to_string().contains("Failed listening") => last = Some(error),
+                Err(error) => return Err(error),
             }
         }
         Err(last.unwrap_or_else(|| "no port".into()))
@@ -107,6 +109,14 @@ impl Server {
             let answered = Client::connect(self.port).and_then(|mut client| client.text(&[b"PING"]));
             match answered {
                 Ok(text) if text == "PONG" => return Ok(()),
+                Err(error) if error.is::<client::ErrorReply>() => {
+                    return Err(format!(
+                        "{} does not serve: to PING {error}\n{}",
+                        self.name,
+                        self.log_tail()
+                    )
+                    .into());
+                }
                 _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
                 Ok(text) => return Err(format!("{} answered PING with {text}", self.name).into()),
                 Err(error) => {

@@ -6,7 +6,7 @@ use crate::report::{Report, Spread};
 
 /// Renders the table and the notes of one scenario.
 pub fn render(report: &Report, scenario: &str) -> String {
-    let [ours, peer] = &report.names;
+    let [ours, peer] = report.names(scenario);
     let mut rows = vec![["case", "metric", ours, peer, "ratio", "bar"].map(str::to_owned)];
     let mut last_case = "";
     for figure in report.figures.iter().filter(|figure| figure.scenario == scenario) {

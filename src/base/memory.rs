@@ -1,6 +1,6 @@
 //! The process' allocator: mimalloc, with every byte counted.
 //!
-//! `lib.rs` installs [`Counting`]; INFO, maxmemory and eviction ask [`used`]. It calls mimalloc and nothing else.
+//! `lib.rs` installs [`Counting`]; INFO, maxmemory and eviction ask [`used`]. It calls mimalloc, and `reclaim` when a huge block is freed.
 //! Ordinary alignments go to `mi_malloc` itself: the crate's `GlobalAlloc` always calls `mi_malloc_aligned`, which
 //! over-allocates above 1 KB even for the alignment every block has (1280 bytes at 8 cost 1536).
 //! Invariant: `used()` is the sum of the block sizes mimalloc gives out for the live allocations (not the sizes asked
@@ -11,6 +11,7 @@
 //! Why arithmetic for the block size and not `mi_usable_size`: that is a lookup in the page map for each free; the
 //! size classes are a simple function of the size, checked against mimalloc by a test. (A block shrunk in place
 //! keeps its old size until it is freed; it is counted by its new one.)
+use super::reclaim;
 use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -149,6 +150,10 @@ unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(counted_size(layout.size(), layout.align()).wrapping_neg());
+        // SAFETY: the block is given up by the caller, and is at least that large.
+        if layout.size() >= reclaim::HUGE && unsafe { reclaim::defer(block, layout.size()) } {
+            return;
+        }
         // SAFETY: the block came from mimalloc, by whichever of its functions.
         unsafe { mi_free(block.cast()) }
     }

@@ -3,11 +3,13 @@
 //! Pure functions and small data structures; the only state is the clock's base, the hash seed and the allocator's
 //! counters, each set once or written by one thread.
 pub mod clock;
+pub mod cpu_time;
 pub mod crc64;
 pub mod glob;
 pub mod memory;
 pub mod number;
 pub mod prng;
+pub mod reclaim;
 pub mod siphash;
 pub mod slab;
 pub mod slot;

@@ -13,8 +13,8 @@ pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+pub mod string;
 #[cfg(test)]
 mod tests;
-pub mod string;
 
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

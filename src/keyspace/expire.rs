@@ -102,7 +102,7 @@ impl Keyspace {
         }
         let (mut sum, mut live, mut overdue) = (0u64, 0u64, 0u64);
         let look = |entry: Entry<'_>| match entry.expire_at() {
-            Some(ms) if ms >= now_ms => (sum, live) = (sum + (ms - now_ms), live + 1),
+            Some(ms) if ms >= now_ms => (sum, live) = (sum.saturating_add(ms - now_ms), live + 1),
             Some(_) => overdue += 1,
             None => {}
         };

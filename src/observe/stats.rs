@@ -63,8 +63,17 @@ pub struct CoreStats {
     pub hops_out: u64,
     /// Shards lent to transactions.
     pub lends: u64,
-    /// Wall time of the longest turn, in clock ticks.
-    pub longest_turn_ticks: u64,
+    /// The longest time this core did not look for news, in microseconds of its CPU: a turn with the submission of what it caused, or one
+    /// step of upkeep.
+    pub longest_step_us: u64,
+    /// The longest turn without its submission, in microseconds of CPU.
+    pub longest_turn_us: u64,
+    /// The longest submission (sends and receives the kernel did at once), likewise.
+    pub longest_submit_us: u64,
+    /// The longest step of upkeep, likewise.
+    pub longest_upkeep_us: u64,
+    /// The longest command, likewise.
+    pub longest_command_us: u64,
     /// Turns that did something.
     pub turns: u64,
     /// Time spent in turns, in clock ticks.

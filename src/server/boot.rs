@@ -64,6 +64,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
         controls,
         connections: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        client_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         watchdog: Watchdog::default(),
         stopping: AtomicBool::new(false),
         next_client: AtomicU64::new(1),

@@ -45,17 +45,17 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
 fn step(core: &mut Core) -> bool {
     let started = ticks::now();
     let worked = core.turn();
-    if worked {
-        core.note_turn(started);
-    }
+    let turn_us = if worked { core.note_turn(started) } else { 0 };
     let mut timeout_us = 0;
     if core.is_idle() && !spin(core) {
         timeout_us = if core.mesh.fall_asleep() { IDLE_WAIT_US } else { 0 };
     }
+    let submitted = ticks::now();
     if let Err(error) = core.ring.wait(timeout_us) {
         warning(&format!("io_uring_enter failed: {error}"));
     }
     core.mesh.wake_up();
+    core.end_step(submitted, turn_us);
     core.stats.sleeps += (timeout_us > 0) as u64;
     timeout_us > 0 && !worked
 }

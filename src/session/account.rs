@@ -37,6 +37,7 @@ impl Core {
             histogram.saturating_record(nanos);
         }
         if ticks >= self.slow_ticks {
+            self.note_command(started);
             self.account_slow(session, command, args, ticks);
         }
     }

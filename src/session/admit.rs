@@ -8,8 +8,8 @@ use super::core::Core;
 use super::multi::Queued;
 use super::{Session, client_flag, route};
 use crate::command::lookup::Command;
-use crate::command::row::flag;
 use crate::command::reply_error::ReplyError;
+use crate::command::row::{Row, flag};
 use crate::resp::{Args, OwnedCommand};
 
 /// What a connection from outside is told in protected mode (redis' text).
@@ -42,23 +42,23 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     let row = command.row;
     if !row.arity_fits(args.len()) {
         core.stats.reject(command.id);
-        return refuse(core, session, &crate::command::reply_error::wrong_arity(row));
+        return refuse(core, session, row, &crate::command::reply_error::wrong_arity(row));
     }
     if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
         core.stats.reject(command.id);
-        return refuse(core, session, "NOAUTH Authentication required.");
+        return refuse(core, session, row, "NOAUTH Authentication required.");
     }
     if row.flags.has(flag::PROTECTED) && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0) {
         core.stats.reject(command.id);
-        return refuse(core, session, &crate::command::reply_error::protected_command(row));
+        return refuse(core, session, row, &crate::command::reply_error::protected_command(row));
     }
     if row.flags.has(flag::NO_MULTI) && session.multi.is_some() {
         core.stats.reject(command.id);
-        return refuse(core, session, "ERR Command not allowed inside a transaction");
+        return refuse(core, session, row, "ERR Command not allowed inside a transaction");
     }
     if core.settings.maxmemory > 0 && !core.make_room() && row.flags.has(flag::DENYOOM) {
         core.stats.reject(command.id);
-        return refuse(core, session, ReplyError::OutOfMemory.text(""));
+        return refuse(core, session, row, ReplyError::OutOfMemory.text(""));
     }
     if session.client.flags & client_flag::PUBSUB != 0 && session.out.proto() == 2 && !super::pubsub::allowed(row) {
         core.stats.reject(command.id);
@@ -66,7 +66,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         let text = format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         );
-        return refuse(core, session, &text);
+        return refuse(core, session, row, &text);
     }
     if core.paused.holds(core.now_ms, row, session) {
         return Verdict::Paused;
@@ -104,7 +104,16 @@ fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'
 }
 
 /// Writes the error; an open MULTI will abort.
-fn refuse(core: &mut Core, session: &mut Session, text: &str) -> Verdict {
+fn refuse(core: &mut Core, session: &mut Session, row: &Row, text: &str) -> Verdict {
+    if row.name == "exec" {
+        // EXEC itself refused: the transaction is over, and the reply says so (redis' execCommandAbort).
+        let reason = text.strip_prefix("ERR ").unwrap_or(text);
+        core.stats.count_error("EXECABORT");
+        session.out.error_text(&format!("EXECABORT Transaction discarded because of: {reason}"));
+        session.multi = None;
+        super::multi::unwatch_all(core, session);
+        return Verdict::Answered;
+    }
     core.stats.count_error(text);
     session.out.error_text(text);
     if let Some(multi) = session.multi.as_mut() {

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::core::{Core, Message};
+use super::receive::Direct;
 use super::shadow::{Labels, Shadow};
 use super::{Session, client_flag, multi, run};
 use crate::resp::Out;
@@ -69,6 +70,8 @@ pub struct Connection {
     pub send_busy: bool,
     /// The multishot receive is armed.
     pub recv_armed: bool,
+    /// How it receives.
+    pub direct: Direct,
     /// In the core's `dirty` list.
     pub is_dirty: bool,
     /// The peer is gone, or it is to be closed: nothing more is read or run.
@@ -83,6 +86,10 @@ pub struct Connection {
     pub ends: Ends,
     /// Bytes that arrived outside the request order (pub/sub, MONITOR, invalidations).
     pub pushes: Vec<Bytes>,
+    /// Bytes of `pushes`.
+    pub push_bytes: usize,
+    /// What this connection counts in the core's sum for maxmemory-clients.
+    pub counted_bytes: usize,
     /// What CLIENT LIST shows while the session is away.
     pub shadow: Shadow,
     /// The names the client gave itself, if any.
@@ -93,13 +100,12 @@ pub struct Connection {
 
 impl Connection {
     fn in_flight(&self) -> bool {
-        self.send_busy || self.recv_armed
+        self.send_busy || self.recv_armed || self.direct == Direct::Busy
     }
 
     /// Reply bytes that wait to be sent.
     pub fn output_bytes(&self) -> usize {
-        let waiting: usize = self.pushes.iter().map(Bytes::len).sum();
-        self.sending.len() + waiting + self.session.as_ref().map_or(0, |session| session.out.len())
+        self.sending.len() + self.push_bytes + self.session.as_ref().map_or(0, |session| session.out.len())
     }
 }
 
@@ -163,6 +169,7 @@ impl Core {
                 sent: (0, 0),
                 send_busy: false,
                 recv_armed: true,
+                direct: Direct::Off,
                 is_dirty: false,
                 dead: false,
                 closing: false,
@@ -170,6 +177,8 @@ impl Core {
                 active_ms: now_ms,
                 ends,
                 pushes: Vec::new(),
+                push_bytes: 0,
+                counted_bytes: 0,
                 shadow: Shadow::default(),
                 labels: None,
                 soft_limit_since_ms: 0,
@@ -188,68 +197,6 @@ impl Core {
             refuse(fd, super::admit::PROTECTED_MODE_TEXT.as_bytes());
         }
         ends.is_local
-    }
-
-    /// A receive completed.
-    pub fn received(&mut self, completion: Completion) {
-        let index = completion.token.index;
-        let known = self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
-        let Some(conn) = known else {
-            if let Some(buffer) = completion.buffer {
-                self.ring.recycle(buffer);
-            }
-            return;
-        };
-        conn.recv_armed = completion.more;
-        if completion.result > 0 {
-            conn.active_ms = self.now_ms;
-        }
-        let taken = if conn.dead { None } else { conn.session.take() };
-        if let Some(buffer) = completion.buffer {
-            let (data, len) = self.ring.buffer(buffer, completion.result.max(0) as usize);
-            // SAFETY: the buffer is ours from its completion to `recycle` below; `run` copies what it keeps.
-            let bytes = unsafe { std::slice::from_raw_parts(data, len) };
-            self.stats.net_input_bytes += len as u64;
-            self.stats.reads += 1;
-            match taken {
-                Some(session) => run::run(self, session, bytes),
-                None => self.keep_inbound(index, bytes),
-            }
-            self.ring.recycle(buffer);
-        } else if let (Some(session), Some(conn)) = (taken, self.connections.get_mut(index)) {
-            conn.session = Some(session);
-        }
-        self.after_receive(index, completion);
-    }
-
-    fn keep_inbound(&mut self, index: u32, bytes: &[u8]) {
-        let limit = self.settings.client_query_buffer_limit;
-        let Some(conn) = self.connections.get_mut(index) else { return };
-        if conn.dead {
-            return;
-        }
-        conn.inbound.extend_from_slice(bytes);
-        if conn.inbound.len() > limit {
-            self.stats.query_buffer_limit_disconnections += 1;
-            self.kill(index);
-        }
-    }
-
-    /// Arms the receive again, or ends the connection when the peer has.
-    fn after_receive(&mut self, index: u32, completion: Completion) {
-        let Some(conn) = self.connections.get_mut(index) else { return };
-        if conn.generation != completion.token.generation || conn.recv_armed {
-            return;
-        }
-        let out_of_buffers = completion.result == -libc::ENOBUFS;
-        if (completion.result > 0 || out_of_buffers) && !conn.dead {
-            conn.recv_armed = true;
-            let (fd, generation) = (conn.fd, conn.generation);
-            self.ring.recv(fd, index, generation);
-        } else {
-            conn.dead = true;
-            self.reap_connection(index);
-        }
     }
 
     /// A session is home with nothing to run: replies leave at the end of the turn; input that came meanwhile runs.
@@ -277,8 +224,10 @@ impl Core {
         if !input.is_empty() && !session.closing {
             return run::run(self, session, &input);
         }
-        let pending = session.out.len() > 0 || session.closing;
+        let pending = session.out.len() > 0 || conn.closing;
         conn.session = Some(session);
+        self.consider_direct(index);
+        self.note_memory(index);
         if pending {
             self.mark_dirty(index);
         }
@@ -298,107 +247,10 @@ impl Core {
     pub fn push_bytes(&mut self, index: u32, id: u64, bytes: Bytes) {
         let Some(conn) = self.connections.get_mut(index) else { return };
         if conn.id == id && !conn.dead {
+            conn.push_bytes += bytes.len();
             conn.pushes.push(bytes);
+            self.note_memory(index);
             self.mark_dirty(index);
-        }
-    }
-
-    /// Starts the sends of this turn.
-    pub fn flush_connections(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for index in dirty.drain(..) {
-            if let Some(conn) = self.connections.get_mut(index) {
-                conn.is_dirty = false;
-                self.start_send(index);
-            }
-        }
-        self.dirty = dirty;
-    }
-
-    fn start_send(&mut self, index: u32) {
-        let Some(conn) = self.connections.get_mut(index) else { return };
-        if conn.send_busy {
-            return self.check_output_limit(index);
-        }
-        if conn.sending.len() == 0 {
-            if let Some(session) = &mut conn.session {
-                std::mem::swap(&mut conn.sending, &mut session.out);
-                session.out.set_proto(conn.sending.proto());
-                for push in conn.pushes.drain(..) {
-                    conn.sending.raw(push);
-                }
-            }
-            conn.sent = (0, 0);
-        }
-        let Some(segment) = conn.sending.segment(conn.sent.0) else {
-            conn.sending.clear();
-            conn.sending.release();
-            if conn.closing && conn.session.is_some() {
-                self.kill(index);
-            }
-            return;
-        };
-        let rest = &segment[conn.sent.1..];
-        let (data, len) = (rest.as_ptr(), rest.len().min(1 << 30) as u32);
-        conn.send_busy = true;
-        // SAFETY: `sending` is not touched while `send_busy`, and the slot outlives the operation.
-        unsafe { self.ring.send(conn.fd, data, len, index, conn.generation) };
-    }
-
-    /// A send completed: the rest follows, or what was written meanwhile.
-    pub fn sent(&mut self, completion: Completion) {
-        let index = completion.token.index;
-        let known = self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
-        let Some(conn) = known else { return };
-        conn.send_busy = false;
-        if completion.result < 0 {
-            conn.dead = true;
-            return self.reap_connection(index);
-        }
-        self.stats.net_output_bytes += completion.result as u64;
-        self.stats.writes += 1;
-        let (segment, done) = conn.sent;
-        let done = done + completion.result as usize;
-        let whole = conn.sending.segment(segment).map_or(0, <[u8]>::len);
-        conn.sent = if done >= whole { (segment + 1, 0) } else { (segment, done) };
-        if conn.sending.segment(conn.sent.0).is_none() {
-            conn.sending.clear();
-            conn.soft_limit_since_ms = 0;
-            if conn.session.as_ref().is_some_and(|session| session.out.is_empty()) {
-                conn.sending.release();
-            }
-        }
-        if conn.dead {
-            return self.reap_connection(index);
-        }
-        let more = conn.sending.len() > 0 || conn.closing || conn.output_bytes() > 0;
-        if more {
-            self.start_send(index);
-        }
-    }
-
-    /// client-output-buffer-limit: a reader that falls too far behind is dropped.
-    fn check_output_limit(&mut self, index: u32) {
-        let Some(conn) = self.connections.get_mut(index) else { return };
-        let flags = conn.session.as_ref().map_or(0, |session| session.client.flags);
-        let limit = self.settings.output_limit(flags & client_flag::PUBSUB != 0);
-        let bytes = conn.output_bytes();
-        let over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
-        if !over_soft {
-            conn.soft_limit_since_ms = 0;
-        } else if conn.soft_limit_since_ms == 0 {
-            conn.soft_limit_since_ms = self.now_ms;
-        }
-        let soft_ms = limit.soft_seconds as u64 * 1000;
-        let lasted = over_soft && self.now_ms.saturating_sub(conn.soft_limit_since_ms) > soft_ms;
-        if lasted || (limit.hard_bytes > 0 && bytes > limit.hard_bytes) {
-            self.stats.output_buffer_limit_disconnections += 1;
-            let line = format!(
-                "Client id={} addr={} laddr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
-                conn.id, conn.ends.peer, conn.ends.local
-            );
-            crate::observe::log::warning(&line);
-            self.kill(index);
         }
     }
 
@@ -413,32 +265,13 @@ impl Core {
         self.reap_connection(index);
     }
 
-    /// `timeout`: clients that said nothing for so long are closed; subscribers are not.
-    pub fn close_idle_connections(&mut self) {
-        let limit_ms = self.settings.timeout_s as u64 * 1000;
-        if limit_ms == 0 {
-            return;
-        }
-        let now_ms = self.now_ms;
-        let is_idle = |conn: &Connection| {
-            let exempt = client_flag::PUBSUB | client_flag::MONITOR;
-            let session = conn.session.as_ref();
-            now_ms.saturating_sub(conn.active_ms) > limit_ms
-                && session.is_some_and(|session| session.client.flags & exempt == 0)
-        };
-        let idle: Vec<u32> = self.connections.iter().filter(|(_, conn)| is_idle(conn)).map(|(index, _)| index).collect();
-        for index in idle {
-            crate::observe::log::verbose("Closing idle client");
-            self.kill(index);
-        }
-    }
-
     /// Frees a dead connection once nothing refers to it any more.
-    fn reap_connection(&mut self, index: u32) {
+    pub fn reap_connection(&mut self, index: u32) {
         let Some(conn) = self.connections.get_mut(index) else { return };
         if !conn.dead {
             return;
         }
+        self.client_bytes -= std::mem::take(&mut conn.counted_bytes);
         if conn.in_flight() {
             // SAFETY: as in `kill`.
             unsafe { libc::shutdown(conn.fd, libc::SHUT_RDWR) };

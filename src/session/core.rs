@@ -5,7 +5,7 @@
 //! flush the mesh; only after that does the driver submit and wait, so nothing leaves before its effects are published.
 //!
 //! Invariant: `shard` is `None` exactly while it is lent; sessions that need it wait in `waiting`, in order of arrival.
-//! Bounds: a turn handles the completions that are there, then ends. Why one struct: the parts of a core are used together in every command, and only by this thread.
+//! Bounds: a turn ends after a few hundred microseconds even if there is more. Why one struct: the parts of a core are used together in every command, and only by this thread.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,22 +14,27 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::{clock, ticks};
 use crate::base::slab::Slab;
+use crate::base::cpu_time::Meter;
+use crate::base::{clock, reclaim, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
-use crate::runtime::watchdog::Watchdog;
 use crate::runtime::ring::{Completion, Op, Ring};
+use crate::runtime::watchdog::Watchdog;
 use crate::shard::{Shard, execute, upkeep};
 
-/// Budget of one upkeep step, in microseconds.
-const UPKEEP_BUDGET_US: u64 = 200;
-/// Allocations freed in one upkeep step.
-const FREE_BUDGET: usize = 2000;
+/// One turn spends at most about this on each of completions, messages and waiting sessions, in microseconds; then its replies leave.
+const TURN_PART_US: u64 = 100;
+/// What one upkeep step spends on due keys, in microseconds.
+const EXPIRE_BUDGET_US: u64 = 120;
+/// Likewise on freeing what was unlinked.
+const FREE_BUDGET_US: u64 = 100;
+/// Likewise on giving pages of huge blocks back.
+const RECLAIM_BUDGET_US: u64 = 60;
 
 /// What cores send each other.
 pub enum Message {
@@ -57,6 +62,8 @@ pub struct Shared {
     pub connections: [AtomicUsize; MAX_CORES],
     /// Bytes of keys and values per core, published once a turn (read by eviction).
     pub space_bytes: [AtomicUsize; MAX_CORES],
+    /// Memory of clients per core, while maxmemory-clients is set.
+    pub client_bytes: [AtomicUsize; MAX_CORES],
     /// Keeps executors from sleeping with work in hand.
     pub watchdog: Watchdog,
     /// Set once: cores leave their loops.
@@ -119,8 +126,19 @@ pub struct Core {
     pub slow_ticks: u64,
     /// Scratch of the executor.
     pub outcome: Outcome,
+    /// Longest steps (`steps`).
+    pub meter: Meter,
+    /// Where the sweep over the connections stands (`client_limits`).
+    pub swept: u32,
+    /// Memory of this core's clients, kept while maxmemory-clients is set.
+    pub client_bytes: usize,
+    /// maxmemory-clients in bytes, 0 if unlimited.
+    pub client_memory_limit: usize,
+    /// A search for the largest client that began here is under way.
+    pub is_hunting: bool,
     inbox: VecDeque<Message>,
-    completions: Vec<Completion>,
+    completions: VecDeque<Completion>,
+    part_ticks: u64,
     id: usize,
     cores: usize,
 }
@@ -165,12 +183,20 @@ impl Core {
             active_expire: true,
             slow_ticks: 0,
             outcome: Outcome::default(),
+            meter: Meter::default(),
+            swept: 0,
+            client_bytes: 0,
+            client_memory_limit: 0,
+            is_hunting: false,
             inbox: VecDeque::new(),
-            completions: Vec::new(),
+            completions: VecDeque::new(),
+            part_ticks: TURN_PART_US * ticks::per_us(),
             id,
             cores,
         };
+        core.client_memory_limit = core.settings.client_memory_limit();
         core.update_slow_ticks();
+        reclaim::enable();
         Ok(core)
     }
 
@@ -178,6 +204,7 @@ impl Core {
     pub fn configure(&mut self, config: Arc<Config>) {
         self.settings = Arc::new(Settings::from(&*config));
         self.config = config;
+        self.client_memory_limit = self.settings.client_memory_limit();
         self.update_slow_ticks();
     }
 
@@ -204,19 +231,27 @@ impl Core {
     pub fn turn(&mut self) -> bool {
         self.ring.reap(&mut self.completions);
         self.mesh.receive(&mut self.inbox);
-        if self.completions.is_empty() && self.inbox.is_empty() && self.dirty.is_empty() {
+        if self.is_idle() {
             return false;
         }
         self.sample_clock();
-        let mut completions = std::mem::take(&mut self.completions);
-        for completion in completions.drain(..) {
+        // What is left over comes first in the next turn, after this one's replies have left.
+        let part = self.part_ticks;
+        let began = ticks::now();
+        while let Some(completion) = self.completions.pop_front() {
             self.complete(completion);
+            if ticks::now().wrapping_sub(began) > part {
+                break;
+            }
         }
-        self.completions = completions;
+        let began = ticks::now();
         while let Some(message) = self.inbox.pop_front() {
             self.handle(message);
+            if ticks::now().wrapping_sub(began) > part {
+                break;
+            }
         }
-        self.drain_waiting();
+        self.drain_waiting(part);
         self.end_turn();
         true
     }
@@ -225,6 +260,9 @@ impl Core {
     pub fn end_turn(&mut self) {
         if let Some(shard) = self.shard.as_deref_mut() {
             execute::seal(shard);
+        }
+        if self.client_memory_limit > 0 {
+            self.check_client_memory();
         }
         self.flush_connections();
         self.flush_mesh();
@@ -246,7 +284,8 @@ impl Core {
 
     fn complete(&mut self, completion: Completion) {
         match completion.token.op {
-            Op::Recv | Op::RecvInto => self.received(completion),
+            Op::Recv => self.received(completion),
+            Op::RecvInto => self.received_into(completion),
             Op::Send => self.sent(completion),
             Op::Accept => self.accepted(completion),
             Op::Poll => self.signalled(completion),
@@ -280,8 +319,9 @@ impl Core {
     }
 
     /// Sessions that waited for the shard go on, until one takes it away again.
-    fn drain_waiting(&mut self) {
-        while self.shard.is_some() {
+    fn drain_waiting(&mut self, budget: u64) {
+        let began = ticks::now();
+        while self.shard.is_some() && ticks::now().wrapping_sub(began) <= budget {
             let Some(session) = self.waiting.pop_front() else { return };
             run::run(self, session, &[]);
         }
@@ -289,7 +329,8 @@ impl Core {
 
     /// Whether the core may sleep.
     pub fn is_idle(&self) -> bool {
-        self.dirty.is_empty() && self.inbox.is_empty() && self.mesh.queued() == 0
+        let at_hand = !self.completions.is_empty() || !self.inbox.is_empty() || !self.dirty.is_empty();
+        !at_hand && self.mesh.queued() == 0 && (self.waiting.is_empty() || self.shard.is_none())
     }
 
     /// Whether the process is stopping.
@@ -329,29 +370,21 @@ impl Core {
         self.flush_mesh();
     }
 
-    /// Books the time of a turn that did something.
-    #[inline]
-    pub fn note_turn(&mut self, started: u64) {
-        let ticks = ticks::now().wrapping_sub(started);
-        self.stats.turns += 1;
-        self.stats.busy_ticks += ticks;
-        self.stats.longest_turn_ticks = self.stats.longest_turn_ticks.max(ticks);
-    }
-
     /// Upkeep, ten times a second and between: expiry, lazy free, timeouts, pauses. Returns whether more waits.
     pub fn upkeep(&mut self) -> bool {
+        let started = ticks::now();
         self.sample_clock();
         self.wall_offset_ms = clock::sample_wall();
         self.stats.sample_rates(self.now_ms);
-        let mut more = false;
+        let mut more = !reclaim::step(RECLAIM_BUDGET_US);
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             if self.active_expire {
                 let started = ticks::now();
-                more |= upkeep::expire(&mut shard, now_ms, UPKEEP_BUDGET_US, &settings, &mut self.outcome);
+                more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
-            more |= !shard.space.free_step(FREE_BUDGET);
+            more |= !upkeep::free(&mut shard, FREE_BUDGET_US);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
         }
@@ -359,13 +392,16 @@ impl Core {
             let mut events = std::mem::take(&mut self.outcome.events);
             self.publish_events(&mut events);
         }
-        if !self.paused.is_on(self.now_ms) {
-            while let Some(session) = self.paused.sessions.pop_front() {
-                run::run(self, session, &[]);
-            }
+        let began = ticks::now();
+        while !self.paused.is_on(self.now_ms) && ticks::now().wrapping_sub(began) < self.part_ticks {
+            let Some(session) = self.paused.sessions.pop_front() else { break };
+            run::run(self, session, &[]);
         }
-        self.close_idle_connections();
+        more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
+        self.is_hunting = false;
+        self.sweep_clients();
         self.end_turn();
+        self.note_upkeep(started);
         more
     }
 }

@@ -5,7 +5,7 @@
 //! the mesh, executes its next commands in place, and comes home when its input is used up. Program order
 //! needs no other mechanism: there is one session, on one core at a time.
 //!
-//! [`core`] is a core's state and its turn; [`connection`] the home side (sockets); [`run`] the loop of a session; [`admit`] the
+//! [`core`] is a core's state and its turn; [`connection`] the home side (sockets), with [`receive`], [`deliver`] and [`client_limits`]; [`run`] the loop of a session; [`admit`] the
 //! checks before a command; [`route`] which shards it needs; [`multi`] MULTI/EXEC/WATCH; [`visit`] commands that ask every core.
 //!
 //! Invariant: a session is owned by exactly one core (or message). Bounds: query buffer, output buffer and client limits of
@@ -13,18 +13,22 @@
 
 pub mod account;
 pub mod admit;
+pub mod client_limits;
 pub mod commands;
 pub mod connection;
 pub mod core;
+pub mod deliver;
 pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;
 pub mod redact;
+pub mod receive;
 pub mod route;
 pub mod run;
 pub mod shadow;
 pub mod split;
+pub mod steps;
 pub mod visit;
 
 use std::sync::Arc;

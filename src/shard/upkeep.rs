@@ -11,24 +11,34 @@ use crate::command::Outcome;
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::Policy;
 
-/// Segments opened by one expiry step.
-const EXPIRE_SEGMENTS: usize = 16;
-/// Most steps of one call.
-const EXPIRE_STEPS: usize = 64;
+/// Segments (140 keys at most) opened between two looks at the clock.
+const EXPIRE_SEGMENTS: usize = 2;
+/// Allocations freed between two looks at the clock.
+const FREE_BATCH: usize = 64;
 
 /// Expires due keys for about `budget_us`; returns whether more are due.
 pub fn expire(shard: &mut Shard, now_ms: u64, budget_us: u64, settings: &Settings, outcome: &mut Outcome) -> bool {
     let started = ticks::now();
     let budget = budget_us * ticks::per_us();
-    let mut more = true;
-    for _ in 0..EXPIRE_STEPS {
-        more = !shard.space.expire_step(now_ms, EXPIRE_SEGMENTS).is_done;
+    loop {
+        let more = !shard.space.expire_step(now_ms, EXPIRE_SEGMENTS).is_done;
+        flush_departed(shard, settings, outcome);
         if !more || ticks::now().wrapping_sub(started) > budget {
-            break;
+            return more;
         }
     }
-    flush_departed(shard, settings, outcome);
-    more
+}
+
+/// Frees what was unlinked for about `budget_us`; returns whether everything is gone.
+pub fn free(shard: &mut Shard, budget_us: u64) -> bool {
+    let started = ticks::now();
+    let budget = budget_us * ticks::per_us();
+    loop {
+        let done = shard.space.free_step(FREE_BATCH);
+        if done || ticks::now().wrapping_sub(started) > budget {
+            return done;
+        }
+    }
 }
 
 /// Evicts one key by the configured policy; returns the bytes freed, 0 if no key qualifies.

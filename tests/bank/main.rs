@@ -36,7 +36,9 @@ struct Counts {
 fn transfer_watched(client: &mut Client, from: &str, to: &str, amount: i64) -> bool {
     client.run(&format!("WATCH {from} {to}"));
     let balances = [client.run(&format!("GET {from}")), client.run(&format!("GET {to}"))];
-    let [Some(source), Some(target)] = balances.map(|balance| balance.int()) else { panic!("a balance is missing") };
+    let [Some(source), Some(target)] = balances.map(|balance| balance.int()) else {
+        panic!("a balance is missing")
+    };
     let wire = [
         encode(&["MULTI"]),
         encode(&["SET", from, &(source - amount).to_string()]),
@@ -55,8 +57,12 @@ fn transfer_watched(client: &mut Client, from: &str, to: &str, amount: i64) -> b
 
 fn transfer_blind(client: &mut Client, from: &str, to: &str, amount: i64) -> bool {
     let amount = amount.to_string();
-    let wire =
-        [encode(&["MULTI"]), encode(&["DECRBY", from, &amount]), encode(&["INCRBY", to, &amount]), encode(&["EXEC"])];
+    let wire = [
+        encode(&["MULTI"]),
+        encode(&["DECRBY", from, &amount]),
+        encode(&["INCRBY", to, &amount]),
+        encode(&["EXEC"]),
+    ];
     client.send_raw(&wire.concat()).unwrap();
     let replies: Vec<Value> = (0..4).map(|_| client.read().unwrap().value).collect();
     assert!(matches!(&replies[3], Value::Array(items) if items.len() == 2), "{replies:?}");
@@ -136,7 +142,9 @@ fn run_bank(threads: u32) {
             handles.push(scope.spawn(move || audit_loop(shared.0, by_multi, shared.1)));
         }
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(seconds) && !handles.iter().any(|handle| handle.is_finished()) {
+        while start.elapsed() < Duration::from_secs(seconds)
+            && !handles.iter().any(|handle| handle.is_finished())
+        {
             std::thread::sleep(Duration::from_millis(50));
         }
         counts.stop.store(true, Ordering::Relaxed);

@@ -46,7 +46,11 @@ fn info_number(server: &Server, field: &str) -> u64 {
 
 fn figures(server: &Server) -> Figures {
     let gone = wait_until(Duration::from_secs(10), || info_number(server, "connected_clients") <= 2);
-    assert!(gone, "connections of the script are still counted: {}", info_number(server, "connected_clients"));
+    assert!(
+        gone,
+        "connections of the script are still counted: {}",
+        info_number(server, "connected_clients")
+    );
     // Lazy frees and closed connections settle within a moment.
     std::thread::sleep(Duration::from_millis(1500));
     Figures {
@@ -72,5 +76,8 @@ fn clients_come_and_go_and_leave_nothing() {
     assert!(after.files * 100 <= before.files * 105, "descriptors leaked: {before:?} {after:?}");
     assert!(after.used_memory * 100 <= before.used_memory * 105, "memory leaked: {before:?} {after:?}");
     // Resident memory is the allocator's and the kernel's business too: 2 MiB of slack beside the 5 %.
-    assert!(after.resident_kib <= before.resident_kib * 105 / 100 + 2048, "resident memory grew: {before:?} {after:?}");
+    assert!(
+        after.resident_kib <= before.resident_kib * 105 / 100 + 2048,
+        "resident memory grew: {before:?} {after:?}"
+    );
 }

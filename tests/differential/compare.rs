@@ -23,7 +23,11 @@ pub fn equal_exec(queue: &Queue, ours: &Reply, theirs: &Reply) -> bool {
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len()
                 && left.len() == queue.len()
-                && left.iter().zip(right).zip(queue).all(|((left, right), mode)| equal_values(mode, left, right))
+                && left
+                    .iter()
+                    .zip(right)
+                    .zip(queue)
+                    .all(|((left, right), mode)| equal_values(mode, left, right))
         }
         _ => false,
     }
@@ -75,7 +79,11 @@ fn sorted(value: &Value) -> Option<(&'static str, Vec<Value>)> {
 fn pairs(value: &Value) -> Option<(&'static str, Vec<(Value, Value)>)> {
     let mut all: Vec<(Value, Value)> = match value {
         Value::Map(pairs) => pairs.clone(),
-        other => other.items()?.chunks(2).map(|two| (two[0].clone(), two.get(1).cloned().unwrap_or(Value::Null))).collect(),
+        other => other
+            .items()?
+            .chunks(2)
+            .map(|two| (two[0].clone(), two.get(1).cloned().unwrap_or(Value::Null)))
+            .collect(),
     };
     all.sort();
     Some((value.kind(), all))

@@ -93,7 +93,8 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
                 && glob(&pattern[end + 1..], &text[1..])
         }
         Some(byte) => {
-            text.first().is_some_and(|other| byte.eq_ignore_ascii_case(other)) && glob(&pattern[1..], &text[1..])
+            text.first().is_some_and(|other| byte.eq_ignore_ascii_case(other))
+                && glob(&pattern[1..], &text[1..])
         }
     }
 }
@@ -102,7 +103,8 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 fn patterns_match_whole_commands() {
     let text = "near:5 | TTL * | time\nskip | CLIENT REPLY [os]* | silent\nshape | SCAN ... | own order";
     let exclusions = Exclusions::parse(text);
-    let mode = |line: &str| exclusions.mode(&line.split(' ').map(|word| word.into()).collect::<Vec<Vec<u8>>>());
+    let mode =
+        |line: &str| exclusions.mode(&line.split(' ').map(|word| word.into()).collect::<Vec<Vec<u8>>>());
     assert_eq!(mode("ttl k"), Mode::Near(5));
     assert_eq!(mode("ttl k x"), Mode::Exact);
     assert_eq!(mode("client reply OFF"), Mode::Skip);

@@ -12,7 +12,15 @@ type Row = (&'static str, u64, Generator);
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    STRING.iter().chain(BITMAP).chain(GENERIC).chain(HASH).chain(CONNECTION).chain(SERVER).chain(TRANSACTION).copied()
+    STRING
+        .iter()
+        .chain(BITMAP)
+        .chain(GENERIC)
+        .chain(HASH)
+        .chain(CONNECTION)
+        .chain(SERVER)
+        .chain(TRANSACTION)
+        .copied()
 }
 
 fn one(args: Args) -> Vec<Step> {
@@ -115,7 +123,9 @@ const STRING: &[Row] = &[
     ("getex", 8, getex),
     ("setnx", 4, |t| line!("SETNX", t.string_key(), t.value())),
     ("setex", 4, |t| line!("SETEX", t.string_key(), number(t.far_seconds().max(1_000_000)), t.value())),
-    ("psetex", 4, |t| line!("PSETEX", t.string_key(), number(t.far_seconds().max(1_000_000) * 1000), t.value())),
+    ("psetex", 4, |t| {
+        line!("PSETEX", t.string_key(), number(t.far_seconds().max(1_000_000) * 1000), t.value())
+    }),
     ("mset", 10, mset),
     ("msetnx", 2, mset),
     ("mget", 10, |t| {
@@ -275,10 +285,14 @@ const GENERIC: &[Row] = &[
     ("renamenx", 3, |t| line!("RENAMENX", t.any_key(), t.any_key())),
     ("copy", 6, copy),
     ("move", 4, |t| line!("MOVE", t.any_key(), t.small(0, 3))),
-    ("keys", 3, |t| line!("KEYS", t.prng.pick(&["*", "s*", "h?", "[^h]*", "\\{n}*", "{n}1", "nothing*", "*[0-3]"]))),
+    ("keys", 3, |t| {
+        line!("KEYS", t.prng.pick(&["*", "s*", "h?", "[^h]*", "\\{n}*", "{n}1", "nothing*", "*[0-3]"]))
+    }),
     ("randomkey", 2, |_| line!("RANDOMKEY")),
     ("scan", 4, scan),
-    ("object", 6, |t| line!("OBJECT", t.prng.pick(&["ENCODING", "encoding", "REFCOUNT", "IDLETIME", "FREQ"]), t.any_key())),
+    ("object", 6, |t| {
+        line!("OBJECT", t.prng.pick(&["ENCODING", "encoding", "REFCOUNT", "IDLETIME", "FREQ"]), t.any_key())
+    }),
     ("sort", 2, |t| sort(t, "SORT")),
     ("sort_ro", 2, |t| sort(t, "SORT_RO")),
     ("restore", 4, |t| vec![Step::Restore { from: t.any_key(), to: t.any_key() }]),
@@ -340,19 +354,40 @@ const HASH: &[Row] = &[
         args.extend(t.keys(3, Traffic::field));
         with("HDEL", args)
     }),
-    ("hincrby", 6, |t| line!("HINCRBY", t.hash_key(), t.prng.pick(&["count", "total", "f1"]), t.small(-500, 500))),
-    ("hincrbyfloat", 6, |t| line!("HINCRBYFLOAT", t.hash_key(), t.prng.pick(&["count", "sum", "f2"]), t.float())),
+    ("hincrby", 6, |t| {
+        line!("HINCRBY", t.hash_key(), t.prng.pick(&["count", "total", "f1"]), t.small(-500, 500))
+    }),
+    ("hincrbyfloat", 6, |t| {
+        line!("HINCRBYFLOAT", t.hash_key(), t.prng.pick(&["count", "sum", "f2"]), t.float())
+    }),
     ("hrandfield", 5, hrandfield),
     ("hscan", 4, hscan),
 ];
 
 fn client(t: &mut Traffic) -> Vec<Step> {
     const LINES: [&str; 22] = [
-        "CLIENT GETNAME", "CLIENT SETNAME conn-1", "CLIENT SETNAME other", "CLIENT ID", "CLIENT NO-EVICT on",
-        "CLIENT NO-EVICT off", "CLIENT NO-EVICT maybe", "CLIENT UNPAUSE", "CLIENT UNBLOCK 999999999",
-        "CLIENT UNBLOCK 999999999 ERROR", "CLIENT UNBLOCK abc", "CLIENT GETREDIR", "CLIENT TRACKINGINFO",
-        "CLIENT CACHING yes", "CLIENT TRACKING off", "CLIENT REPLY on", "CLIENT REPLY garbage", "CLIENT HELP",
-        "CLIENT NOSUCH", "CLIENT SETNAME", "CLIENT TRACKING maybe", "CLIENT",
+        "CLIENT GETNAME",
+        "CLIENT SETNAME conn-1",
+        "CLIENT SETNAME other",
+        "CLIENT ID",
+        "CLIENT NO-EVICT on",
+        "CLIENT NO-EVICT off",
+        "CLIENT NO-EVICT maybe",
+        "CLIENT UNPAUSE",
+        "CLIENT UNBLOCK 999999999",
+        "CLIENT UNBLOCK 999999999 ERROR",
+        "CLIENT UNBLOCK abc",
+        "CLIENT GETREDIR",
+        "CLIENT TRACKINGINFO",
+        "CLIENT CACHING yes",
+        "CLIENT TRACKING off",
+        "CLIENT REPLY on",
+        "CLIENT REPLY garbage",
+        "CLIENT HELP",
+        "CLIENT NOSUCH",
+        "CLIENT SETNAME",
+        "CLIENT TRACKING maybe",
+        "CLIENT",
     ];
     let mut args = words(t.prng.pick(&LINES));
     if t.prng.chance(10) && args.len() > 1 {
@@ -363,8 +398,15 @@ fn client(t: &mut Traffic) -> Vec<Step> {
 
 fn hello(t: &mut Traffic) -> Vec<Step> {
     let line = t.prng.pick(&[
-        "HELLO", "HELLO 2", "HELLO 3", "HELLO 3 SETNAME me", "HELLO 4", "HELLO x", "HELLO 2 AUTH default",
-        "HELLO 3 NOSUCH", "HELLO 3 AUTH default wrong",
+        "HELLO",
+        "HELLO 2",
+        "HELLO 3",
+        "HELLO 3 SETNAME me",
+        "HELLO 4",
+        "HELLO x",
+        "HELLO 2 AUTH default",
+        "HELLO 3 NOSUCH",
+        "HELLO 3 AUTH default wrong",
     ]);
     let back = format!("HELLO {}", t.proto);
     vec![Step::Command(words(line)), Step::Command(words(&back))]
@@ -391,7 +433,8 @@ const CONNECTION: &[Row] = &[
     ("hello", 2, hello),
     ("reset", 1, reset),
     ("auth", 1, |t| {
-        let line = t.prng.pick(&["AUTH wrong", "AUTH default wrong", "AUTH nobody wrong", "AUTH a b c", "AUTH"]);
+        let line =
+            t.prng.pick(&["AUTH wrong", "AUTH default wrong", "AUTH nobody wrong", "AUTH a b c", "AUTH"]);
         one(words(line))
     }),
 ];
@@ -401,27 +444,63 @@ fn server_line(t: &mut Traffic, lines: &[&str]) -> Vec<Step> {
 }
 
 const CONFIG_LINES: [&str; 26] = [
-    "CONFIG GET maxmemory", "CONFIG GET maxmemory-policy", "CONFIG GET hash-max-listpack-entries",
-    "CONFIG GET hash-max-ziplist-*", "CONFIG GET nosuch", "CONFIG GET timeout maxclients", "CONFIG GET slowlog-*",
-    "CONFIG GET LFU-*", "CONFIG SET hash-max-listpack-entries 64", "CONFIG SET hash-max-listpack-entries 128",
-    "CONFIG SET hash-max-ziplist-value 64", "CONFIG SET slowlog-max-len 100 timeout 0", "CONFIG SET timeout -1",
-    "CONFIG SET timeout abc", "CONFIG SET nosuch 1", "CONFIG SET timeout 0 timeout 0", "CONFIG SET timeout",
-    "CONFIG SET maxmemory-policy nosuch", "CONFIG SET maxmemory 10gb", "CONFIG SET maxmemory 0",
-    "CONFIG SET maxmemory 1zb", "CONFIG SET lazyfree-lazy-user-del maybe", "CONFIG SET lfu-log-factor 10",
-    "CONFIG SET databases 4", "CONFIG NOSUCH", "CONFIG",
+    "CONFIG GET maxmemory",
+    "CONFIG GET maxmemory-policy",
+    "CONFIG GET hash-max-listpack-entries",
+    "CONFIG GET hash-max-ziplist-*",
+    "CONFIG GET nosuch",
+    "CONFIG GET timeout maxclients",
+    "CONFIG GET slowlog-*",
+    "CONFIG GET LFU-*",
+    "CONFIG SET hash-max-listpack-entries 64",
+    "CONFIG SET hash-max-listpack-entries 128",
+    "CONFIG SET hash-max-ziplist-value 64",
+    "CONFIG SET slowlog-max-len 100 timeout 0",
+    "CONFIG SET timeout -1",
+    "CONFIG SET timeout abc",
+    "CONFIG SET nosuch 1",
+    "CONFIG SET timeout 0 timeout 0",
+    "CONFIG SET timeout",
+    "CONFIG SET maxmemory-policy nosuch",
+    "CONFIG SET maxmemory 10gb",
+    "CONFIG SET maxmemory 0",
+    "CONFIG SET maxmemory 1zb",
+    "CONFIG SET lazyfree-lazy-user-del maybe",
+    "CONFIG SET lfu-log-factor 10",
+    "CONFIG SET databases 4",
+    "CONFIG NOSUCH",
+    "CONFIG",
 ];
 
 const COMMAND_LINES: [&str; 18] = [
-    "COMMAND GETKEYS SET k v", "COMMAND GETKEYS MSET a 1 b 2 c 3", "COMMAND GETKEYS GET", "COMMAND GETKEYS NOSUCH x",
-    "COMMAND GETKEYS PING", "COMMAND GETKEYS BITOP AND d a b", "COMMAND GETKEYS SORT k STORE d",
-    "COMMAND GETKEYS MGET a b c", "COMMAND GETKEYSANDFLAGS SET k v", "COMMAND GETKEYSANDFLAGS COPY a b",
-    "COMMAND GETKEYSANDFLAGS MSET a 1 b 2", "COMMAND GETKEYSANDFLAGS GETEX k", "COMMAND INFO nosuch",
-    "COMMAND NOSUCH", "COMMAND GETKEYS", "COMMAND COUNT", "COMMAND LIST FILTERBY NOSUCH x", "COMMAND GETKEYS RENAME a b",
+    "COMMAND GETKEYS SET k v",
+    "COMMAND GETKEYS MSET a 1 b 2 c 3",
+    "COMMAND GETKEYS GET",
+    "COMMAND GETKEYS NOSUCH x",
+    "COMMAND GETKEYS PING",
+    "COMMAND GETKEYS BITOP AND d a b",
+    "COMMAND GETKEYS SORT k STORE d",
+    "COMMAND GETKEYS MGET a b c",
+    "COMMAND GETKEYSANDFLAGS SET k v",
+    "COMMAND GETKEYSANDFLAGS COPY a b",
+    "COMMAND GETKEYSANDFLAGS MSET a 1 b 2",
+    "COMMAND GETKEYSANDFLAGS GETEX k",
+    "COMMAND INFO nosuch",
+    "COMMAND NOSUCH",
+    "COMMAND GETKEYS",
+    "COMMAND COUNT",
+    "COMMAND LIST FILTERBY NOSUCH x",
+    "COMMAND GETKEYS RENAME a b",
 ];
 
 const DEBUG_LINES: [&str; 7] = [
-    "DEBUG SLEEP 0", "DEBUG SET-ACTIVE-EXPIRE 1", "DEBUG SET-ACTIVE-EXPIRE 0", "DEBUG NOSUCH", "DEBUG",
-    "DEBUG DIGEST-VALUE missing", "DEBUG OBJECT missing",
+    "DEBUG SLEEP 0",
+    "DEBUG SET-ACTIVE-EXPIRE 1",
+    "DEBUG SET-ACTIVE-EXPIRE 0",
+    "DEBUG NOSUCH",
+    "DEBUG",
+    "DEBUG DIGEST-VALUE missing",
+    "DEBUG OBJECT missing",
 ];
 
 const SERVER: &[Row] = &[
@@ -432,19 +511,41 @@ const SERVER: &[Row] = &[
     ("time", 1, |_| line!("TIME")),
     ("lastsave", 1, |_| line!("LASTSAVE")),
     ("role", 1, |_| line!("ROLE")),
-    ("info", 1, |t| server_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])),
+    ("info", 1, |t| {
+        server_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])
+    }),
     ("config", 4, |t| server_line(t, &CONFIG_LINES)),
     ("command", 3, |t| server_line(t, &COMMAND_LINES)),
     ("memory", 2, |t| {
         if t.prng.chance(60) {
             line!("MEMORY", "USAGE", t.any_key())
         } else {
-            server_line(t, &["MEMORY HELP", "MEMORY NOSUCH", "MEMORY USAGE missing SAMPLES -1", "MEMORY USAGE", "MEMORY PURGE"])
+            server_line(
+                t,
+                &[
+                    "MEMORY HELP",
+                    "MEMORY NOSUCH",
+                    "MEMORY USAGE missing SAMPLES -1",
+                    "MEMORY USAGE",
+                    "MEMORY PURGE",
+                ],
+            )
         }
     }),
-    ("slowlog", 1, |t| server_line(t, &["SLOWLOG LEN", "SLOWLOG GET 0", "SLOWLOG RESET", "SLOWLOG GET x", "SLOWLOG NOSUCH"])),
+    ("slowlog", 1, |t| {
+        server_line(t, &["SLOWLOG LEN", "SLOWLOG GET 0", "SLOWLOG RESET", "SLOWLOG GET x", "SLOWLOG NOSUCH"])
+    }),
     ("latency", 1, |t| {
-        server_line(t, &["LATENCY RESET nosuch", "LATENCY LATEST", "LATENCY HISTORY nosuch", "LATENCY HISTOGRAM get", "LATENCY NOSUCH"])
+        server_line(
+            t,
+            &[
+                "LATENCY RESET nosuch",
+                "LATENCY LATEST",
+                "LATENCY HISTORY nosuch",
+                "LATENCY HISTOGRAM get",
+                "LATENCY NOSUCH",
+            ],
+        )
     }),
     ("debug", 1, |t| server_line(t, &DEBUG_LINES)),
     ("lolwut", 1, |_| line!("LOLWUT")),

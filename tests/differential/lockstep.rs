@@ -73,7 +73,13 @@ fn connect(server: &Server, proto: u8) -> Client {
 
 impl<'a> Lockstep<'a> {
     /// Two running servers, a seed, a RESP version.
-    pub fn new(ours: &'a Server, theirs: &'a Server, exclusions: &'a Exclusions, seed: u64, proto: u8) -> Self {
+    pub fn new(
+        ours: &'a Server,
+        theirs: &'a Server,
+        exclusions: &'a Exclusions,
+        seed: u64,
+        proto: u8,
+    ) -> Self {
         let listed = (command_list(ours), command_list(theirs));
         let known = listed.0.intersection(&listed.1).cloned().collect();
         let mut run = Lockstep {
@@ -241,7 +247,8 @@ impl<'a> Lockstep<'a> {
                 let picked = value.items().unwrap_or(if value.is_null() { &[] } else { single });
                 let distinct = picked.iter().collect::<BTreeSet<_>>().len() == picked.len();
                 let repeats = command.args.get(2).is_some_and(|count| count.starts_with(b"-"));
-                Ok(value.is_error() || (distinct || repeats) && picked.iter().all(|field| known.contains(field)))
+                Ok(value.is_error()
+                    || (distinct || repeats) && picked.iter().all(|field| known.contains(field)))
             }
             _ => Ok(true),
         }
@@ -249,6 +256,10 @@ impl<'a> Lockstep<'a> {
 
     fn is_one_sided(&self, args: &Args) -> bool {
         let Some(second) = args.get(1) else { return false };
+        if name_of(args) == "COMMAND" && args.len() > 2 {
+            let asked = String::from_utf8_lossy(&args[2]).to_lowercase();
+            return self.listed.0.contains(&asked) != self.listed.1.contains(&asked);
+        }
         let name = format!("{}|{}", name_of(args), String::from_utf8_lossy(second)).to_lowercase();
         self.listed.0.contains(&name) != self.listed.1.contains(&name)
     }
@@ -317,9 +328,16 @@ impl<'a> Lockstep<'a> {
                     args.push(key.clone());
                     let values = (ours.command(&args), theirs.command(&args));
                     let (Ok(left), Ok(right)) = values else { continue };
-                    let near = probe == "TTL" && left.value.int().zip(right.value.int()).is_some_and(|(l, r)| (l - r).abs() < 6);
+                    let near = probe == "TTL"
+                        && left.value.int().zip(right.value.int()).is_some_and(|(l, r)| (l - r).abs() < 6);
                     if left.value != right.value && !near {
-                        let _ = writeln!(text, "db {database} {probe} {}: {} / {}", show(key, 40), show(&left.raw, 80), show(&right.raw, 80));
+                        let _ = writeln!(
+                            text,
+                            "db {database} {probe} {}: {} / {}",
+                            show(key, 40),
+                            show(&left.raw, 80),
+                            show(&right.raw, 80)
+                        );
                         suspects = vec![Vec::new(), key.clone()];
                     }
                 }
@@ -331,12 +349,20 @@ impl<'a> Lockstep<'a> {
     /// Notes a difference and starts afresh.
     fn report(&mut self, name: &str, text: &str, args: &[Vec<u8>]) {
         let command: Vec<String> = args.iter().map(|arg| show(arg, 200)).collect();
-        let mut full = format!("command {} : {}\n{text}\nlast commands touching its keys:\n", self.sent_count, command.join(" "));
+        let mut full = format!(
+            "command {} : {}\n{text}\nlast commands touching its keys:\n",
+            self.sent_count,
+            command.join(" ")
+        );
         let related = |other: &Args| {
             let all = ["FLUSHALL", "FLUSHDB", "SELECT", "SWAPDB", "RESET"].contains(&name_of(other).as_str());
-            all || other.iter().skip(1).any(|arg| arg.len() > 1 && args.iter().skip(1).any(|mine| mine == arg))
+            all || other
+                .iter()
+                .skip(1)
+                .any(|arg| arg.len() > 1 && args.iter().skip(1).any(|mine| mine == arg))
         };
-        let touching: Vec<_> = self.history.iter().rev().filter(|(_, _, other)| related(other)).take(10).collect();
+        let touching: Vec<_> =
+            self.history.iter().rev().filter(|(_, _, other)| related(other)).take(10).collect();
         for (index, connection, other) in touching.into_iter().rev() {
             let words: Vec<String> = other.iter().map(|arg| show(arg, 80)).collect();
             let _ = writeln!(full, "  {index} [{connection}] {}", words.join(" "));
@@ -365,7 +391,9 @@ fn label(args: &Args) -> String {
     let name = name_of(args);
     let containers = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG"];
     match args.get(1) {
-        Some(second) if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) => {
+        Some(second)
+            if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) =>
+        {
             format!("{name} {}", String::from_utf8_lossy(second).to_uppercase())
         }
         _ => name,

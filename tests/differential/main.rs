@@ -85,15 +85,26 @@ fn replies_equal_those_of_redis() {
         println!("---- {text}");
     }
     let count = findings.differences.len();
-    assert!(count == 0, "{count} differences (above); replay one with SEED= PROTO= THREADS= COMMANDS={commands}");
-    assert!(successes * 100 >= total * SUCCESS_PERCENT_MIN, "too few successes: the traffic tests too little");
+    assert!(
+        count == 0,
+        "{count} differences (above); replay one with SEED= PROTO= THREADS= COMMANDS={commands}"
+    );
+    assert!(
+        successes * 100 >= total * SUCCESS_PERCENT_MIN,
+        "too few successes: the traffic tests too little"
+    );
 }
 
 fn proto_plan(plan: Plan) -> Server {
     plan.args(&["--proto-max-bulk-len", "1mb", "--slowlog-log-slower-than", "-1"]).start()
 }
 
-fn run_job(job: Job, exclusions: &Exclusions, commands: u64, diff_max: usize) -> (Coverage, BTreeMap<String, String>) {
+fn run_job(
+    job: Job,
+    exclusions: &Exclusions,
+    commands: u64,
+    diff_max: usize,
+) -> (Coverage, BTreeMap<String, String>) {
     println!("{job:?}");
     let mut ours = proto_plan(Plan::shoal(job.threads));
     let mut theirs = proto_plan(Plan::redis());
@@ -111,8 +122,10 @@ fn print_missing(coverage: &Coverage) {
     let (ours, theirs) = (command_list(&Server::shoal(1)), command_list(&Server::redis()));
     let generated = coverage.commands().join(" ").to_lowercase();
     let generated: Vec<&str> = generated.split(' ').collect();
-    let not_generated: Vec<_> =
-        ours.intersection(&theirs).filter(|name| !name.contains('|') && !generated.contains(&name.as_str())).collect();
+    let not_generated: Vec<_> = ours
+        .intersection(&theirs)
+        .filter(|name| !name.contains('|') && !generated.contains(&name.as_str()))
+        .collect();
     let missing: Vec<_> = theirs.difference(&ours).collect();
     println!("\nknown to both, not generated: {not_generated:?}\nknown to redis only: {missing:?}");
 }

@@ -92,10 +92,41 @@ impl Traffic {
     /// Words that parsers stumble over. No word here makes a big allocation or a near expiry.
     pub fn garbage(&mut self) -> Vec<u8> {
         const WORDS: [&str; 35] = [
-            "", " ", "abc", "-", "+", "+1", "01", "1 ", " 1", "1.5", "-1", "-0", "0", "1e3", "nan", "inf", "-inf",
-            "9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551616",
-            "4294967296", "0x10", "1e400", "NX", "XX", "GET", "KEEPTTL", "WITHVALUES", "COUNT",
-            "MATCH", "*", "\0", "\r\n", "99999999999999999999999999",
+            "",
+            " ",
+            "abc",
+            "-",
+            "+",
+            "+1",
+            "01",
+            "1 ",
+            " 1",
+            "1.5",
+            "-1",
+            "-0",
+            "0",
+            "1e3",
+            "nan",
+            "inf",
+            "-inf",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "18446744073709551616",
+            "4294967296",
+            "0x10",
+            "1e400",
+            "NX",
+            "XX",
+            "GET",
+            "KEEPTTL",
+            "WITHVALUES",
+            "COUNT",
+            "MATCH",
+            "*",
+            "\0",
+            "\r\n",
+            "99999999999999999999999999",
         ];
         if self.prng.chance(80) {
             return self.prng.pick(&WORDS).into();
@@ -198,7 +229,9 @@ impl Traffic {
     pub fn float(&mut self) -> Vec<u8> {
         let text = match self.prng.below(10) {
             0 => format!("{}e{}", self.prng.range(-99, 99), self.prng.range(-12, 12)),
-            1 => self.prng.pick(&["0.1", "-0.0", "3.0e2", "1e17", "123456789.123456789", "5.0e-7"]).to_owned(),
+            1 => {
+                self.prng.pick(&["0.1", "-0.0", "3.0e2", "1e17", "123456789.123456789", "5.0e-7"]).to_owned()
+            }
             2 => self.prng.range(-1000, 1000).to_string(),
             _ => format!("{}.{}", self.prng.range(-100, 100), self.prng.below(10_000)),
         };

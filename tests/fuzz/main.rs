@@ -1,14 +1,14 @@
 //! Malformed input: seeded bytes on the socket. The server stays alive, and says what redis says.
 //!
-//! Part one, deterministic: each input goes over a fresh connection to both servers in one write, then the writing side is
-//! closed; everything they answer until they close must be equal byte for byte. Part two: many connections at once send rubbish in
+//! Part one, deterministic: each input goes over a fresh connection to both servers in one write; everything they answer
+//! must be equal byte for byte. Part two: many connections at once send rubbish in
 //! pieces and vanish; the server must go on answering. `FUZZ_BYTES` (200,000; the full volume is 10,000,000), `SEED`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
 use support::prng::{Prng, env_number};
@@ -19,8 +19,8 @@ use support::server::{Plan, Server};
 const INPUT_MAX: usize = 8000;
 
 const WORDS: [&str; 22] = [
-    "SET", "GET", "APPEND", "PING", "ECHO", "MULTI", "EXEC", "DEL", "INCR", "MGET", "STRLEN", "EXISTS", "HELLO", "NOSUCH",
-    "k1", "k2", "k3", "value", "10", "-1", "2", "3",
+    "SET", "GET", "APPEND", "PING", "ECHO", "MULTI", "EXEC", "DEL", "INCR", "MGET", "STRLEN", "EXISTS",
+    "HELLO", "NOSUCH", "k1", "k2", "k3", "value", "10", "-1", "2", "3",
 ];
 
 fn valid_command(prng: &mut Prng) -> Vec<u8> {
@@ -34,10 +34,29 @@ fn valid_command(prng: &mut Prng) -> Vec<u8> {
 /// Lengths and headers that parsers get wrong.
 fn header(prng: &mut Prng) -> Vec<u8> {
     const LENGTHS: [&str; 18] = [
-        "-1", "-2", "0", "1", "1048576", "1048577", "2147483647", "2147483648", "536870912", "536870913", "4294967296",
-        "9223372036854775807", "9223372036854775808", "-9223372036854775808", "", "abc", " 1", "+1",
+        "-1",
+        "-2",
+        "0",
+        "1",
+        "1048576",
+        "1048577",
+        "2147483647",
+        "2147483648",
+        "536870912",
+        "536870913",
+        "4294967296",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "",
+        "abc",
+        " 1",
+        "+1",
     ];
-    let mut bytes = prng.pick(&["*", "$", "*1\r\n$", "*2\r\n$3\r\nGET\r\n$", "*3\r\n$3\r\nSET\r\n$2\r\nk1\r\n$"]).as_bytes().to_vec();
+    let mut bytes = prng
+        .pick(&["*", "$", "*1\r\n$", "*2\r\n$3\r\nGET\r\n$", "*3\r\n$3\r\nSET\r\n$2\r\nk1\r\n$"])
+        .as_bytes()
+        .to_vec();
     bytes.extend_from_slice(prng.pick(&LENGTHS).as_bytes());
     bytes.extend_from_slice(prng.pick(&["\r\n", "\n", "\r", "", "\r\nx"]).as_bytes());
     bytes
@@ -75,7 +94,15 @@ fn input(prng: &mut Prng) -> Vec<u8> {
                 bytes.extend(prng.bytes(length));
             }
             _ => {
-                let quotes = ["SET k1 \"a\\x41\\n\"\r\n", "SET k1 'a\\'b'\r\n", "GET \"k1\r\n", "GET \"k1\"x\r\n", "\r\n", "\n", "GET 'k"];
+                let quotes = [
+                    "SET k1 \"a\\x41\\n\"\r\n",
+                    "SET k1 'a\\'b'\r\n",
+                    "GET \"k1\r\n",
+                    "GET \"k1\"x\r\n",
+                    "\r\n",
+                    "\n",
+                    "GET 'k",
+                ];
                 bytes.extend_from_slice(prng.pick(&quotes).as_bytes());
             }
         }
@@ -88,12 +115,32 @@ fn input(prng: &mut Prng) -> Vec<u8> {
     bytes
 }
 
-/// Everything a server says to this input, until it closes.
-fn answer(server: &Server, bytes: &[u8]) -> (Vec<u8>, bool) {
+/// Everything redis says to this input: the writing side is closed behind it, so the end is certain.
+fn answer_of_redis(server: &Server, bytes: &[u8]) -> Vec<u8> {
     let mut client = server.connect();
     let _ = client.send_raw(bytes);
     let _ = client.finish_sending();
-    client.read_until_closed(Duration::from_secs(5)).unwrap_or_default()
+    let (answer, _) = client.read_until_closed(Duration::from_secs(5)).unwrap_or_default();
+    without_identity(&answer)
+}
+
+/// What the server under test says: awaited until it is as long as it should be, then the end as above, for what is too much.
+fn answer_of_ours(server: &Server, bytes: &[u8], wanted: usize) -> Vec<u8> {
+    let mut client = server.connect();
+    let _ = client.send_raw(bytes);
+    let mut answer = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let mut closed = false;
+    while !closed && without_identity(&answer).len() < wanted && Instant::now() < deadline {
+        let (more, ended) = client.read_until_closed(Duration::from_millis(1)).unwrap_or_default();
+        answer.extend(more);
+        closed = ended;
+    }
+    let _ = client.finish_sending();
+    if !closed {
+        answer.extend(client.read_until_closed(Duration::from_secs(5)).unwrap_or_default().0);
+    }
+    without_identity(&answer)
 }
 
 /// HELLO's reply names the server; the rest of an answer does not.
@@ -115,6 +162,27 @@ fn without_identity(answer: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn what_was_sent_before_the_end_is_answered() {
+    let mut wire = Vec::new();
+    let mut expected = Vec::new();
+    for index in 0..200 {
+        wire.extend(encode(&["SET", &format!("key:{index}"), "v"]));
+        expected.extend_from_slice(b"+OK\r\n");
+    }
+    for plan in [Plan::redis(), Plan::shoal(1), Plan::shoal(3)] {
+        let server = plan.start();
+        for _ in 0..20 {
+            let answer = answer_of_redis(&server, &wire);
+            assert_eq!(
+                show(&answer, 5000),
+                show(&expected, 5000),
+                "replies lost when the client ends its side (`… | nc`)"
+            );
+        }
+    }
+}
+
+#[test]
 fn answers_equal_those_of_redis() {
     let volume = env_number("FUZZ_BYTES", 200_000) / 2;
     let seed = env_number("SEED", 1);
@@ -130,11 +198,14 @@ fn answers_equal_those_of_redis() {
                 server.connect().run("FLUSHALL");
             }
         }
-        let (left, right) = (answer(&ours, &bytes), answer(&theirs, &bytes));
-        if (without_identity(&left.0), left.1) != (without_identity(&right.0), right.1) {
+        let right = answer_of_redis(&theirs, &bytes);
+        let left = answer_of_ours(&ours, &bytes, right.len());
+        if left != right {
             differences.push(format!(
-                "input {inputs}: {}\n  ours:   {} (closed: {})\n  theirs: {} (closed: {})",
-                show(&bytes, 1500), show(&left.0, 1500), left.1, show(&right.0, 1500), right.1
+                "input {inputs}: {}\n  ours:   {}\n  theirs: {}",
+                show(&bytes, 1500),
+                show(&left, 1500),
+                show(&right, 1500)
             ));
             for server in [&ours, &theirs] {
                 server.connect().run("FLUSHALL");
@@ -146,7 +217,12 @@ fn answers_equal_those_of_redis() {
     }
     ours.assert_healthy();
     println!("seed {seed}: {inputs} inputs, {sent} bytes");
-    assert!(differences.is_empty(), "seed {seed}: {} differences\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "seed {seed}: {} differences\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 fn vandalize(port: u16, seed: u64, volume: u64) {
@@ -181,8 +257,9 @@ fn rubbish_from_many_connections_does_no_harm() {
     let port = server.port;
     let mut witness = server.connect();
     std::thread::scope(|scope| {
-        let handles: Vec<_> =
-            (0..8).map(|number| scope.spawn(move || vandalize(port, seed * 100 + number, volume / 8))).collect();
+        let handles: Vec<_> = (0..8)
+            .map(|number| scope.spawn(move || vandalize(port, seed * 100 + number, volume / 8)))
+            .collect();
         while !handles.iter().all(|handle| handle.is_finished()) {
             assert_eq!(witness.run("PING").text(), "PONG", "seed {seed}");
             std::thread::sleep(Duration::from_millis(5));

@@ -54,7 +54,8 @@ fn concurrent_transactions_may_take_either_order() {
 
 #[test]
 fn finds_g0() {
-    let history = together(vec![vec![append(0, 1, 0), append(1, 2, 1)], vec![append(0, 3, 1), append(1, 4, 0)]]);
+    let history =
+        together(vec![vec![append(0, 1, 0), append(1, 2, 1)], vec![append(0, 3, 1), append(1, 4, 0)]]);
     assert_only(&history, "G0");
 }
 
@@ -122,7 +123,8 @@ fn finds_a_long_fork_over_real_time() {
 
 #[test]
 fn finds_a_broken_pipeline() {
-    let mut history = together(vec![vec![append(0, 1, 0)], vec![append(1, 2, 0)], vec![read(1, &[2]), read(0, &[])]]);
+    let mut history =
+        together(vec![vec![append(0, 1, 0)], vec![append(1, 2, 0)], vec![read(1, &[2]), read(0, &[])]]);
     assert_eq!(names(&history), Vec::<String>::new());
     history[1].follows = Some(0);
     assert_only(&history, "G-single (read skew or lost update) with pipeline order");

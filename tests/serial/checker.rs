@@ -58,7 +58,8 @@ fn version_orders(history: &History, anomalies: &mut Vec<Anomaly>) -> Orders {
             let Op::Append { key, token, position } = op else { continue };
             let before = places.entry(*key).or_default().insert(*position, (*token, index));
             if let Some((other, writer)) = before {
-                let proof = format!("key {key} place {position}: {token} by T{index} and {other} by T{writer}");
+                let proof =
+                    format!("key {key} place {position}: {token} by T{index} and {other} by T{writer}");
                 anomalies.push(anomaly("two appends in one place (lost update)", proof));
             }
         }
@@ -67,7 +68,8 @@ fn version_orders(history: &History, anomalies: &mut Vec<Anomaly>) -> Orders {
     for (key, by_place) in places {
         for (expected, position) in by_place.keys().enumerate() {
             if expected != *position {
-                anomalies.push(anomaly("a hole in the order of appends", format!("key {key} place {expected}")));
+                anomalies
+                    .push(anomaly("a hole in the order of appends", format!("key {key} place {expected}")));
                 break;
             }
         }
@@ -87,7 +89,10 @@ fn check_reads(history: &History, orders: &Orders, anomalies: &mut Vec<Anomaly>)
             if tokens.len() > order.len() || !tokens.iter().eq(expected.take(tokens.len())) {
                 let unknown = tokens.iter().find(|token| !order.iter().any(|(known, _)| known == *token));
                 let name = if unknown.is_some() { "G1a (aborted read)" } else { "incompatible order" };
-                anomalies.push(anomaly(name, format!("T{index} {} read key {key}: {tokens:?}", transaction.label)));
+                anomalies.push(anomaly(
+                    name,
+                    format!("T{index} {} read key {key}: {tokens:?}", transaction.label),
+                ));
             }
         }
     }
@@ -99,7 +104,9 @@ fn check_internal(history: &History, anomalies: &mut Vec<Anomaly>) {
         let mut least: BTreeMap<usize, usize> = BTreeMap::new();
         for op in &transaction.ops {
             let (key, length, least_length) = match op {
-                Op::Append { key, position, .. } => (*key, position + 1, least.get(key).map_or(0, |seen| seen + 1)),
+                Op::Append { key, position, .. } => {
+                    (*key, position + 1, least.get(key).map_or(0, |seen| seen + 1))
+                }
                 Op::Read { key, tokens } => (*key, tokens.len(), least.get(key).copied().unwrap_or(0)),
             };
             if length < least_length {
@@ -238,7 +245,12 @@ fn explain(history: &History, graph: &Graph, component: &[usize]) -> Anomaly {
 }
 
 /// Breadth-first search back to the start over edges up to `most`.
-fn cycle_from(graph: &Graph, members: &BTreeSet<usize>, start: usize, most: Edge) -> Option<Vec<(usize, Edge)>> {
+fn cycle_from(
+    graph: &Graph,
+    members: &BTreeSet<usize>,
+    start: usize,
+    most: Edge,
+) -> Option<Vec<(usize, Edge)>> {
     let mut came: BTreeMap<usize, (usize, Edge)> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {

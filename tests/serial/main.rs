@@ -28,7 +28,11 @@ fn first_anomaly(server: &Server, seeds: Vec<u64>, volume: Volume) -> Option<Str
         let found = checker::check(&history);
         if let Some(first) = found.first() {
             let names: Vec<&str> = found.iter().take(5).map(|anomaly| anomaly.name.as_str()).collect();
-            return Some(format!("seed {seed}: {count} transactions, {} anomalies {names:?}: {}", found.len(), first.proof));
+            return Some(format!(
+                "seed {seed}: {count} transactions, {} anomalies {names:?}: {}",
+                found.len(),
+                first.proof
+            ));
         }
         server.connect().run("FLUSHALL");
     }

@@ -49,8 +49,15 @@ pub fn record(server: &Server, seed: u64, volume: Volume) -> History {
         let work = |number: u64| {
             move || {
                 let prng = Prng::new(seed.wrapping_mul(7919) + number);
-                let mut worker =
-                    Worker { client: server.connect(), prng, clock, tokens, volume, run: seed, history: Vec::new() };
+                let mut worker = Worker {
+                    client: server.connect(),
+                    prng,
+                    clock,
+                    tokens,
+                    volume,
+                    run: seed,
+                    history: Vec::new(),
+                };
                 barrier.wait();
                 for _ in 0..volume.transactions {
                     worker.transact().unwrap_or_else(|error| panic!("seed {seed} client {number}: {error}"));
@@ -174,9 +181,13 @@ impl Worker<'_> {
             self.client.read()?;
         }
         match self.client.read()?.value {
-            Value::NullArray => self.commit("reads of a failed WATCH", start, ops.split_off(ops.len() - 1), None),
+            Value::NullArray => {
+                self.commit("reads of a failed WATCH", start, ops.split_off(ops.len() - 1), None)
+            }
             Value::Array(items) => {
-                ops.extend(appends.iter().zip(&items).map(|((key, token), value)| op(*key, Some(*token), value)));
+                ops.extend(
+                    appends.iter().zip(&items).map(|((key, token), value)| op(*key, Some(*token), value)),
+                );
                 self.commit("WATCH/APPEND", start, ops, None);
             }
             other => panic!("EXEC: {other:?}"),
@@ -203,7 +214,9 @@ impl Worker<'_> {
             self.client.read()?;
         }
         match self.client.read()?.value {
-            Value::NullArray => self.commit("reads of a failed WATCH", start, ops.split_off(ops.len() - 1), None),
+            Value::NullArray => {
+                self.commit("reads of a failed WATCH", start, ops.split_off(ops.len() - 1), None)
+            }
             Value::Array(_) => {
                 ops.extend(appends);
                 self.commit("WATCH/MSET", start, ops, None);

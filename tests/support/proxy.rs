@@ -46,7 +46,8 @@ impl Proxy {
                 if stop_flag.load(Ordering::Relaxed) {
                     return;
                 }
-                let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", target_port))) else {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", target_port)))
+                else {
                     continue;
                 };
                 let seed = seed ^ ((number as u64) << 8);

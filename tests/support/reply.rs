@@ -152,7 +152,8 @@ fn parse_blob(buffer: &[u8], kind: u8, length: i64, at: usize) -> Result<(Value,
     if length == -1 && kind == b'$' {
         return Ok((Value::Null, at));
     }
-    let end = at + usize::try_from(length).map_err(|_| broken("bulk length", length.to_string().as_bytes()))?;
+    let end =
+        at + usize::try_from(length).map_err(|_| broken("bulk length", length.to_string().as_bytes()))?;
     if buffer.len() < end + 2 {
         return Err(Incomplete::More(end + 2));
     }

@@ -60,7 +60,8 @@ impl Plan {
     /// The server under test; `threads` is left out when it was replaced by a redis-server.
     pub fn shoal(threads: u32) -> Plan {
         let binary = shoal_binary();
-        let is_redis = binary.file_name().is_some_and(|name| name.to_string_lossy().starts_with("redis-server"));
+        let is_redis =
+            binary.file_name().is_some_and(|name| name.to_string_lossy().starts_with("redis-server"));
         let plan = Plan { binary, is_redis, ..Plan::default() };
         if is_redis { plan } else { plan.args(&["--threads", &threads.to_string()]) }
     }

@@ -29,7 +29,8 @@ pub fn run(bench: &Bench, report: &mut Report) -> Outcome<()> {
     } else {
         report.note("ours is no shoal: io-threads 2 beside 1, one pipeline order".to_owned());
     }
-    report.note("columns: 2 threads, 1 thread of the same binary".to_owned());
+    let ours = bench.name_of(Side::Ours);
+    report.name_columns([format!("{ours} 2 threads"), format!("{ours} 1 thread")]);
     if bench.cores_for(2).contains(&bench.load_cpu) {
         report.note("the load shares the second core: compare CPU per request, not throughput".to_owned());
     }

@@ -116,6 +116,8 @@ impl FieldType {
         }
         match overflow {
             Overflow::Wrap => Some(self.value_of(sum as u64)),
+            // Redis measures the room above with 64 bits: a number set so far below that the room overflows saturates above.
+            Overflow::Saturate if self.signed && self.bits < 64 && most - value > i128::from(i64::MAX) => Some(most as i64),
             Overflow::Saturate => Some(sum.clamp(least, most) as i64),
             Overflow::Fail => None,
         }
@@ -192,6 +194,8 @@ mod tests {
         assert_eq!(u2.fit(-1, 0, Overflow::Saturate), Some(3));
         assert_eq!(u2.fit(3, -4, Overflow::Wrap), Some(3));
         assert_eq!(u2.fit(0, -1, Overflow::Saturate), Some(0));
+        assert_eq!(i8_.fit(-(i64::MAX - 127), 0, Overflow::Saturate), Some(-128));
+        assert_eq!(i8_.fit(-(i64::MAX - 126), 0, Overflow::Saturate), Some(127));
         let i64_ = FieldType { signed: true, bits: 64 };
         assert_eq!(i64_.fit(i64::MAX, 1, Overflow::Wrap), Some(i64::MIN));
         assert_eq!(i64_.fit(i64::MIN, -1, Overflow::Saturate), Some(i64::MIN));

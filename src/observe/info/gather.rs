@@ -154,7 +154,7 @@ impl Totals {
             life_usec: core.now_ms.saturating_sub(core.shared.identity.started_ms) * 1000,
             sleeps: core.stats.sleeps,
             enters: core.ring.enters(),
-            longest_step_usec: ticks::to_ns(core.stats.longest_turn_ticks) / 1000,
+            longest_step_usec: core.stats.longest_step_us,
             ..PerCore::default()
         };
         self.add_shard(core, session, &mut own);

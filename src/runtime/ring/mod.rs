@@ -11,6 +11,7 @@
 
 pub mod buffers;
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -190,14 +191,14 @@ impl Ring {
         self.push(opcode::Send::new(types::Fd(fd), data, len).flags(flags).build().user_data(token.pack()));
     }
 
-    /// Receives up to `len` bytes to `data`; completes once with at least one byte.
+    /// Receives up to `len` bytes to `data`; completes once with what was there, at least one byte (a slow sender stays visible, so no
+    /// MSG_WAITALL: `timeout` must see it).
     ///
     /// # Safety
     /// `data..data+len` stays valid and is touched by nobody else until the completion of this token was reaped.
     pub unsafe fn recv_into(&mut self, fd: RawFd, data: *mut u8, len: u32, index: u32, generation: u32) {
         let token = Token { op: Op::RecvInto, generation, index };
-        let flags = libc::MSG_WAITALL;
-        self.push(opcode::Recv::new(types::Fd(fd), data, len).flags(flags).build().user_data(token.pack()));
+        self.push(opcode::Recv::new(types::Fd(fd), data, len).build().user_data(token.pack()));
     }
 
     /// Cancels the multishot receive of a connection; what it had received still arrives first.
@@ -248,12 +249,12 @@ impl Ring {
     }
 
     /// Moves all completions that are there into `into`.
-    pub fn reap(&mut self, into: &mut Vec<Completion>) {
+    pub fn reap(&mut self, into: &mut VecDeque<Completion>) {
         let queue = self.uring.completion();
         for entry in queue {
             let flags = entry.flags();
             let Some(token) = Token::unpack(entry.user_data()) else { continue };
-            into.push(Completion {
+            into.push_back(Completion {
                 token,
                 result: entry.result(),
                 buffer: cqueue::buffer_select(flags),

@@ -1,0 +1,195 @@
+//! Limits of clients: output buffers, idle time, memory of all clients together.
+//!
+//! `session::deliver` asks before each send, upkeep sweeps over the connections ([`Core::sweep_clients`]) for those to whom nothing happens, `Core::end_turn` calls
+//! [`Core::check_client_memory`]. Invariant: a client over a limit is closed at the latest one sweep later. Bounds: a sweep step looks at [`SWEEP`] slots.
+//! Why not a timer per client: ten thousand idle connections would cost memory and wake-ups for nothing.
+
+use std::sync::atomic::Ordering;
+
+use super::connection::Connection;
+use super::core::{Core, Message};
+use super::{Session, client_flag};
+use crate::observe::log;
+
+/// Slots looked at by one step of a sweep.
+const SWEEP: u32 = 500;
+/// Redis does not count the first buffer of a reply (PROTO_REPLY_CHUNK_BYTES).
+const FREE_REPLY_BYTES: usize = 16 * 1024;
+
+impl Connection {
+    /// `client_flag` bits, as last seen while the session is away.
+    fn flags(&self) -> u32 {
+        self.session.as_ref().map_or(self.shadow.flags, |session| session.client.flags)
+    }
+
+    /// Memory of the connection with what hangs on it, in bytes.
+    pub fn memory(&self) -> usize {
+        let travelling = self.session.as_ref().map_or(0, |session| {
+            let multi = session.multi.as_ref().map_or(0, |multi| multi.bytes);
+            let names = session.client.channels.iter().chain(&session.client.patterns);
+            let subscribed: usize = names.map(|name| name.len() + size_of::<Vec<u8>>()).sum();
+            size_of::<Session>() + session.reader.heap_len() + session.out.heap_len() + multi + subscribed
+        });
+        size_of::<Self>() + self.inbound.capacity() + self.sending.heap_len() + self.push_bytes + travelling
+    }
+}
+
+/// Writes a line about a client to the log, in redis' words.
+pub fn log_client(core: &Core, index: u32, before: &str, after: &str) {
+    let Some(conn) = core.connections.get(index) else { return };
+    let flags = conn.flags();
+    let age_s = core.now_ms.saturating_sub(conn.created_ms) / 1000;
+    let idle_s = core.now_ms.saturating_sub(conn.active_ms) / 1000;
+    let line = format!(
+        "{before}id={} addr={} laddr={} fd={} age={age_s} idle={idle_s} flags={} obl={} tot-mem={}{after}",
+        conn.id,
+        conn.ends.peer,
+        conn.ends.local,
+        conn.fd,
+        if flags & client_flag::PUBSUB != 0 { 'P' } else { 'N' },
+        conn.output_bytes(),
+        conn.memory()
+    );
+    log::warning(&line);
+}
+
+impl Core {
+    /// client-output-buffer-limit: whether the reader has fallen too far behind, or for too long.
+    pub fn is_over_output_limit(&mut self, index: u32) -> bool {
+        let Some(conn) = self.connections.get_mut(index) else { return false };
+        let limit = self.settings.output_limit(conn.flags() & client_flag::PUBSUB != 0);
+        if conn.dead || (limit.soft_bytes == 0 && limit.hard_bytes == 0) {
+            return false;
+        }
+        let bytes = conn.output_bytes().saturating_sub(FREE_REPLY_BYTES);
+        if limit.hard_bytes > 0 && bytes >= limit.hard_bytes {
+            return true;
+        }
+        if limit.soft_bytes == 0 || bytes < limit.soft_bytes {
+            conn.soft_limit_since_ms = 0;
+            return false;
+        }
+        if conn.soft_limit_since_ms == 0 {
+            conn.soft_limit_since_ms = self.now_ms;
+        }
+        self.now_ms.saturating_sub(conn.soft_limit_since_ms) > limit.soft_seconds as u64 * 1000
+    }
+
+    /// Closes a client for its output buffer.
+    pub fn kill_slow_reader(&mut self, index: u32) {
+        self.stats.output_buffer_limit_disconnections += 1;
+        log_client(self, index, "Client ", " scheduled to be closed ASAP for overcoming of output buffer limits.");
+        self.kill(index);
+    }
+
+    /// Looks at the next few hundred connections: idle time, output limits, memory.
+    pub fn sweep_clients(&mut self) {
+        let bound = self.connections.id_bound();
+        let timeout_ms = self.settings.timeout_s as u64 * 1000;
+        for _ in 0..SWEEP.min(bound) {
+            let index = self.swept;
+            self.swept = if index + 1 >= bound { 0 } else { index + 1 };
+            let Some(conn) = self.connections.get(index).filter(|conn| !conn.dead) else { continue };
+            if timeout_ms > 0 && self.now_ms.saturating_sub(conn.active_ms) > timeout_ms && is_mortal(conn) {
+                log::verbose("Closing idle client");
+                self.kill(index);
+                continue;
+            }
+            if conn.output_bytes() > FREE_REPLY_BYTES && self.is_over_output_limit(index) {
+                self.kill_slow_reader(index);
+                continue;
+            }
+            self.note_memory(index);
+        }
+    }
+
+    /// Keeps this core's sum of client memory, if maxmemory-clients wants it.
+    #[inline]
+    pub fn note_memory(&mut self, index: u32) {
+        if self.client_memory_limit > 0 {
+            self.count_memory(index);
+        }
+    }
+
+    #[cold]
+    fn count_memory(&mut self, index: u32) {
+        let Some(conn) = self.connections.get_mut(index) else { return };
+        let bytes = if conn.dead { 0 } else { conn.memory() };
+        let before = std::mem::replace(&mut conn.counted_bytes, bytes);
+        self.client_bytes = self.client_bytes + bytes - before;
+    }
+
+    /// maxmemory-clients: while the clients of all cores together take too much, the largest is closed.
+    pub fn check_client_memory(&mut self) {
+        let own = self.id();
+        let sums = &self.shared.client_bytes;
+        sums[own].store(self.client_bytes, Ordering::Relaxed);
+        let sum: usize = sums[..self.cores()].iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        if sum > self.client_memory_limit && !self.is_hunting {
+            self.is_hunting = true;
+            self.hunt(Hunt { origin: own, left: self.cores(), bytes: 0, core: own });
+        }
+    }
+
+    /// One core's part in the search for the largest client; the last one has it closed.
+    #[cold]
+    fn hunt(&mut self, mut hunt: Hunt) {
+        let own = self.id();
+        let largest = self.largest_client().map_or(0, |(bytes, _)| bytes);
+        if largest > hunt.bytes {
+            (hunt.bytes, hunt.core) = (largest, own);
+        }
+        hunt.left -= 1;
+        if hunt.left > 0 {
+            let next = (own + 1) % self.cores();
+            return self.mesh.send(next, Message::Call(Box::new(move |core| core.hunt(hunt))));
+        }
+        if hunt.bytes == 0 {
+            return; // nobody may be closed; upkeep lets the origin look again
+        }
+        self.call_on(hunt.core, move |core| {
+            if let Some((_, index)) = core.largest_client() {
+                log_client(core, index, "Evicting client: ", "");
+                core.stats.evicted_clients += 1;
+                core.kill(index);
+            }
+            let bytes = core.client_bytes;
+            core.shared.client_bytes[core.id()].store(bytes, Ordering::Relaxed);
+            core.call_on(hunt.origin, |origin| {
+                origin.is_hunting = false;
+                origin.check_client_memory();
+            });
+        });
+    }
+
+    /// Runs `call` on a core: here at once, elsewhere by message.
+    fn call_on(&mut self, core: usize, call: impl FnOnce(&mut Core) + Send + 'static) {
+        match core == self.id() {
+            true => call(self),
+            false => self.mesh.send(core, Message::Call(Box::new(call))),
+        }
+    }
+
+    /// The client with the most memory that may be evicted.
+    fn largest_client(&self) -> Option<(usize, u32)> {
+        let may = |conn: &Connection| !conn.dead && conn.flags() & client_flag::NO_EVICT == 0;
+        let all = self.connections.iter().filter(|(_, conn)| may(conn));
+        all.map(|(index, conn)| (conn.counted_bytes, index)).max()
+    }
+}
+
+/// The search for the largest client of all cores.
+#[derive(Clone, Copy)]
+struct Hunt {
+    origin: usize,
+    /// Cores not asked yet.
+    left: usize,
+    /// The largest so far, and where it is.
+    bytes: usize,
+    core: usize,
+}
+
+/// Whether `timeout` applies: not to subscribers and monitors, and not while a command is at work.
+fn is_mortal(conn: &Connection) -> bool {
+    conn.session.is_some() && conn.flags() & (client_flag::PUBSUB | client_flag::MONITOR) == 0
+}
