@@ -23,6 +23,22 @@ impl Core {
     #[inline]
     pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
         let ticks = ticks::now().wrapping_sub(started);
+        if self.count(command, ticks, failed) {
+            self.note_command(started);
+            self.account_slow(session, command, args, ticks);
+        }
+    }
+
+    /// Counts a command that was executed on several cores and took `ticks` in all.
+    pub fn account_visit(&mut self, session: &Session, command: Command, args: &Args<'_>, ticks: u64, failed: bool) {
+        if self.count(command, ticks, failed) {
+            self.account_slow(session, command, args, ticks);
+        }
+    }
+
+    /// Books an execution; whether it took long enough to be looked at.
+    #[inline]
+    fn count(&mut self, command: Command, ticks: u64, failed: bool) -> bool {
         self.stats.commands += 1;
         let stats = &mut self.stats.by_command[command.id as usize];
         stats.calls += 1;
@@ -36,10 +52,7 @@ impl Core {
             });
             histogram.saturating_record(nanos);
         }
-        if ticks >= self.slow_ticks {
-            self.note_command(started);
-            self.account_slow(session, command, args, ticks);
-        }
+        ticks >= self.slow_ticks
     }
 
     /// Derives from the configuration which commands are slow enough to look at.

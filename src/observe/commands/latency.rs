@@ -65,7 +65,6 @@ impl Visit for Gather {
                 None => {
                     let text =
                         format!("ERR No samples available for event '{}'", String::from_utf8_lossy(name));
-                    core.stats.count_error(&text);
                     session.out.error_text(&text);
                 }
             },
