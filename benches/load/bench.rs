@@ -64,6 +64,7 @@ impl Bench {
         };
         Setup {
             binary: binary.clone(),
+            conf: self.options.ours_conf.clone().filter(|_| side == Side::Ours),
             name,
             cores: vec![self.server_cpu],
             threads: 1,

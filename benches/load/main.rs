@@ -21,6 +21,7 @@ mod scenario;
 mod server;
 mod table;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What goes wrong in the harness is told to a person once, so a message is all an error needs to be.
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let options = match options::parse(std::env::args().skip(1)) {
         Ok(options::Request::Run(options)) => *options,
         Ok(options::Request::Print(text)) => {
-            print!("{text}");
+            say(&text);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -53,7 +54,7 @@ fn run(options: options::Options) -> Outcome<()> {
     let mut report = report::Report::new(&bench);
     let mut failures = Vec::new();
     for scenario in bench.options.scenarios.clone() {
-        println!("\n== {}: {}", scenario.name, scenario.about);
+        say(&format!("\n== {}: {}\n", scenario.name, scenario.about));
         report.begin(scenario.name);
         if let Some(warning) = &bench.busy {
             report.note(warning.clone());
@@ -62,10 +63,16 @@ fn run(options: options::Options) -> Outcome<()> {
             eprintln!("load: scenario {}: {error}", scenario.name);
             failures.push(format!("{}: {error}", scenario.name));
         }
-        print!("{}", table::render(&report, scenario.name));
+        say(&table::render(&report, scenario.name));
     }
     report.write(&bench.options.out, &failures)?;
     chart::write_all(&report, &bench.options.out)?;
-    println!("\nwritten to {}", bench.options.out.display());
+    say(&format!("\nwritten to {}\n", bench.options.out.display()));
     if failures.is_empty() { Ok(()) } else { Err(format!("failed: {}", failures.join("; ")).into()) }
+}
+
+/// Prints; a reader that went away (`| head`) must not cost the results, which are files.
+fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

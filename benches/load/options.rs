@@ -19,6 +19,11 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "PATH",
         "our server (default $CARGO_TARGET_DIR/release/shoal-server); any redis-server works too",
     ),
+    (
+        "--shoal-conf",
+        "FILE",
+        "a config file for our server (tuning/latency.conf ...); pinning and threads stay the scenario's",
+    ),
     ("--peer", "PATH", "the server beside it (default /usr/bin/redis-server)"),
     ("--redis-benchmark", "PATH", "the stock load driver (default /usr/bin/redis-benchmark)"),
     (
@@ -26,7 +31,11 @@ const FLAGS: &[(&str, &str, &str)] = &[
         "redis-benchmark|own",
         "who makes the load in cpu, cpu500 and threads (default redis-benchmark)",
     ),
-    ("--scale", "F", "multiplies request counts, durations, key counts: 0.05 checks the harness (default 1)"),
+    (
+        "--scale",
+        "F",
+        "multiplies request counts, durations, key counts: 0.05 checks the harness, where connecting weighs in (default 1)",
+    ),
     ("--server-cpu", "N", "core of the server (default: the first this process may use)"),
     ("--load-cpu", "N", "core of the load (default: the second)"),
     ("--out", "DIR", "where results.json and the charts go (default $CARGO_TARGET_DIR/load)"),
@@ -68,6 +77,8 @@ pub struct Options {
     pub pairs: usize,
     /// Our server's binary.
     pub ours: PathBuf,
+    /// A config file for our server.
+    pub ours_conf: Option<PathBuf>,
     /// The peer's binary.
     pub peer: PathBuf,
     /// redis-benchmark's binary.
@@ -101,6 +112,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Outcome<Request> {
         scenarios: Vec::new(),
         pairs: 5,
         ours: target.join("release/shoal-server"),
+        ours_conf: None,
         peer: "/usr/bin/redis-server".into(),
         redis_benchmark: "/usr/bin/redis-benchmark".into(),
         driver: Driver::RedisBenchmark,
@@ -148,6 +160,7 @@ fn set_flag(options: &mut Options, name: &str, value: &str) -> Outcome<()> {
         "--scenario" => add_scenarios(options, value)?,
         "--pairs" => options.pairs = value.parse().ok().filter(|&n| n >= 1).ok_or_else(wrong)?,
         "--shoal" => options.ours = value.into(),
+        "--shoal-conf" => options.ours_conf = Some(std::path::absolute(value)?),
         "--peer" => options.peer = value.into(),
         "--redis-benchmark" => options.redis_benchmark = value.into(),
         "--scale" => {

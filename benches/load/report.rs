@@ -123,7 +123,7 @@ impl Report {
     pub fn new(bench: &Bench) -> Report {
         let options = &bench.options;
         let setting = json!({
-            "ours": { "binary": options.ours.display().to_string(), "version": bench::version_of(&options.ours) },
+            "ours": { "binary": options.ours.display().to_string(), "version": bench::version_of(&options.ours), "conf": options.ours_conf.as_ref().map(|conf| conf.display().to_string()) },
             "peer": { "binary": options.peer.display().to_string(), "version": bench::version_of(&options.peer) },
             "pairs": options.pairs,
             "scale": options.scale,

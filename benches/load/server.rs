@@ -28,6 +28,8 @@ pub enum Kind {
 pub struct Setup {
     /// The binary.
     pub binary: PathBuf,
+    /// A config file; the flags that follow it win.
+    pub conf: Option<PathBuf>,
     /// What the tables call it.
     pub name: String,
     /// Cores it is pinned to.
@@ -78,6 +80,7 @@ impl Server {
         fs::create_dir_all(&dir)?;
         let log = dir.join("stdout.log");
         let mut command = Command::new(&setup.binary);
+        command.args(&setup.conf);
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
         command.arg("--port").arg(port.to_string()).arg("--dir").arg(&dir);
         if kind == Kind::Shoal {

@@ -328,13 +328,14 @@ fn call_control(
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
-    if !matches!(result, Ok(Flow::OnAllShards(_))) {
+    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Visit(_))) {
         core.account(session, command, args, started, result.is_err());
     }
     match result {
         Ok(Flow::Done) => Next::Done,
         Ok(Flow::Visit(visit)) => {
-            session.visit = Some(Box::new(VisitState { visit, origin: core.id(), done: 0 }));
+            let ticks = ticks::now().wrapping_sub(started);
+            session.visit = Some(Box::new(VisitState::new(visit, core.id(), command, args, ticks)));
             Next::Again
         }
         Ok(Flow::Exec) => Next::Again,

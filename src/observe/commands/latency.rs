@@ -64,7 +64,6 @@ impl Visit for Gather {
                 }
                 None => {
                     let text = quoting("ERR No samples available for event '", name, "'");
-                    core.stats.count_error_reply(&text);
                     session.out.error_bytes(&text);
                 }
             },

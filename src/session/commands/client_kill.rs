@@ -55,15 +55,13 @@ impl Visit for Filter {
         }
     }
 
-    fn finish(self: Box<Self>, core: &mut Core, session: &mut Session) {
+    fn finish(self: Box<Self>, _: &mut Core, session: &mut Session) {
         if !self.by_address {
             session.out.integer(self.killed);
         } else if self.killed > 0 {
             session.out.ok();
         } else {
-            let text = "ERR No such client";
-            core.stats.count_error(text);
-            session.out.error_text(text);
+            session.out.error_bytes(ReplyError::NoSuchClient.text(b""));
         }
     }
 }

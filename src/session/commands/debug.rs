@@ -114,7 +114,7 @@ fn protocol(core: &mut Core, session: &mut Session, word: &[u8]) -> Result<Flow,
     match word.to_ascii_lowercase().as_slice() {
         b"string" => out.bulk(b"Hello World"),
         b"integer" => out.integer(12345),
-        b"double" => out.double(3.141),
+        b"double" => out.double(3141.0 / 1000.0),
         b"null" => out.null(),
         b"array" => {
             out.array(3);
