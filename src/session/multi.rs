@@ -41,6 +41,8 @@ pub struct Multi {
     pub bytes: usize,
     /// A queued command may write.
     pub writes: bool,
+    /// A queued command may need more memory.
+    pub grows_memory: bool,
 }
 
 /// A watched key.
@@ -150,6 +152,7 @@ impl Multi {
     /// Notes what a queued command may do.
     pub fn note(&mut self, row: &Row) {
         self.writes |= row.flags.has(flag::WRITE | flag::MAY_REPLICATE);
+        self.grows_memory |= row.flags.has(flag::DENYOOM);
     }
 }
 

@@ -272,7 +272,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
             let result = multi::watch(core, session, args, hands, now_ms);
             if let Err(error) = result {
                 session.out.rewind(mark);
-                session.out.error_text(error.text(""));
+                session.out.error_bytes(error.text(b""));
             }
             result.is_err()
         }
@@ -326,13 +326,14 @@ fn call_control(
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
-    if !matches!(result, Ok(Flow::OnAllShards(_))) {
+    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Visit(_))) {
         core.account(session, command, args, started, result.is_err());
     }
     match result {
         Ok(Flow::Done) => Next::Done,
         Ok(Flow::Visit(visit)) => {
-            session.visit = Some(Box::new(VisitState { visit, origin: core.id(), done: 0 }));
+            let ticks = ticks::now().wrapping_sub(started);
+            session.visit = Some(Box::new(VisitState::new(visit, core.id(), command, args, ticks)));
             Next::Again
         }
         Ok(Flow::Exec) => Next::Again,
@@ -347,7 +348,7 @@ fn call_control(
         Err(error) => {
             session.out.rewind(mark);
             let text = std::mem::take(&mut core.outcome.error_text);
-            session.out.error_text(error.text(&text));
+            session.out.error_bytes(error.text(&text));
             core.stats.count_error_reply(session.out.since(mark));
             Next::Done
         }

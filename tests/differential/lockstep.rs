@@ -399,7 +399,7 @@ fn name_of(args: &[Vec<u8>]) -> String {
 /// The row of the coverage table: the command, with its subcommand for containers.
 fn label(args: &Args) -> String {
     let name = name_of(args);
-    let containers = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG"];
+    let containers = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
     match args.get(1) {
         Some(second)
             if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) =>
@@ -413,7 +413,7 @@ fn label(args: &Args) -> String {
 /// Where a command's first key is, for the coverage table.
 fn first_key(args: &Args) -> Option<&[u8]> {
     const KEYLESS: &str = " PING ECHO SELECT CLIENT HELLO RESET AUTH DBSIZE FLUSHDB FLUSHALL SWAPDB TIME LASTSAVE ROLE INFO \
-        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT ";
+        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB SHUTDOWN MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT ";
     let name = name_of(args);
     if KEYLESS.contains(&format!(" {name} ")) {
         return None;
@@ -425,7 +425,8 @@ fn first_key(args: &Args) -> Option<&[u8]> {
 fn next_in_multi(args: &Args, before: bool) -> bool {
     match (name_of(args).as_str(), args.len()) {
         ("MULTI", 1) => true,
-        ("EXEC" | "DISCARD" | "RESET", 1) => false,
+        // A refused EXEC (wrong arity) discards the transaction too.
+        ("EXEC", _) | ("DISCARD" | "RESET", 1) => false,
         _ => before,
     }
 }

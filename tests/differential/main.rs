@@ -9,6 +9,7 @@
 mod support;
 
 mod compare;
+mod control;
 mod exclusions;
 mod families;
 mod lockstep;

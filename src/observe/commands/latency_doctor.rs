@@ -47,9 +47,9 @@ pub(super) fn report(core: &Core, events: &Events) -> String {
     for (index, (name, samples)) in events.iter().enumerate() {
         let figures = figures(samples, now_s);
         // Writing to a String cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "{}. {name}: {} latency spikes (average {}ms, mean deviation {}ms, period {:.2} sec). Worst all time event {}ms.\n",
+            "{}. {name}: {} latency spikes (average {}ms, mean deviation {}ms, period {:.2} sec). Worst all time event {}ms.",
             index + 1,
             figures.samples,
             figures.average,
