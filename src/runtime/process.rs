@@ -72,6 +72,14 @@ fn quota_v1(dir: &str) -> Option<f64> {
     (quota > 0.0).then_some(quota / period)
 }
 
+/// The soft limit of `resource`.
+pub fn limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes the struct given.
+    unsafe { libc::getrlimit(resource, &mut limit) };
+    limit.rlim_cur
+}
+
 /// Raises the soft limit of `resource` towards `wanted`; returns what it is afterwards.
 pub fn raise_limit(resource: libc::__rlimit_resource_t, wanted: u64) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -48,6 +48,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     let allowance = process::allowance();
     let threads = thread_count(&settings, &allowance);
     raise_limits(&settings, threads);
+    check_kernel(threads)?;
     announce(&config, &config_file, &settings, threads);
     let (table, controls) = registry::build(&settings.renames).map_err(Fatal)?;
     let listeners = listen::listen(&settings).map_err(Fatal)?;
@@ -199,6 +200,9 @@ fn thread_count(settings: &Settings, allowance: &Allowance) -> usize {
 
 /// The CPU of each core: as configured, else the allowed ones in order; none where cores are shared.
 fn pinning(settings: &Settings, allowance: &Allowance, threads: usize) -> Vec<usize> {
+    if !settings.thread_pinning {
+        return Vec::new();
+    }
     if !settings.thread_affinity.is_empty() {
         return settings.thread_affinity.iter().copied().cycle().take(threads).collect();
     }
@@ -217,7 +221,28 @@ fn raise_limits(settings: &Settings, threads: usize) {
             settings.maxclients
         ));
     }
-    process::raise_limit(libc::RLIMIT_MEMLOCK, (8 + 4 * threads as u64) << 20);
+    process::raise_limit(libc::RLIMIT_MEMLOCK, MEMLOCK_BASE + MEMLOCK_PER_CORE * threads as u64);
+}
+
+/// Locked memory the process asks for, in bytes: at all, and for each core's rings.
+const MEMLOCK_BASE: u64 = 8 << 20;
+const MEMLOCK_PER_CORE: u64 = 4 << 20;
+/// What glommio needs at least per executor.
+const MEMLOCK_LEAST_PER_CORE: u64 = 512 << 10;
+
+/// Refuses early, in one line, what would fail inside the executors.
+fn check_kernel(threads: usize) -> Result<(), Fatal> {
+    crate::runtime::ring::probe().map_err(|error| Fatal(executor::explain(&error.to_string(), Some(&error))))?;
+    let least = MEMLOCK_LEAST_PER_CORE * threads as u64;
+    let got = process::limit(libc::RLIMIT_MEMLOCK);
+    if got < least {
+        return Err(Fatal(format!(
+            "{threads} cores need at least {} KiB of locked memory, {} KiB are allowed: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) or lower `threads`",
+            least >> 10,
+            got >> 10
+        )));
+    }
+    Ok(())
 }
 
 fn announce(config: &Config, config_file: &str, settings: &Settings, threads: usize) {

@@ -22,6 +22,7 @@ use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
+use crate::keyspace::Freshness;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -51,6 +52,16 @@ pub enum Message {
     Push(Box<(u32, u64, bytes::Bytes)>),
     /// Anything rare.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
+}
+
+/// How keys age under the configured policy.
+fn freshness(settings: &Settings) -> Freshness {
+    use crate::config::EvictionPolicy::{AllKeysLfu, VolatileLfu};
+    Freshness {
+        lfu: matches!(settings.maxmemory_policy, Some(AllKeysLfu | VolatileLfu)),
+        log_factor: settings.lfu_log_factor,
+        decay_minutes: settings.lfu_decay_time_min,
+    }
 }
 
 /// What all cores know; nothing on a command's path is written here.
@@ -195,6 +206,9 @@ impl Core {
             id,
             cores,
         };
+        if let Some(shard) = core.shard.as_deref_mut() {
+            shard.space.common.freshness = freshness(&core.settings);
+        }
         core.client_memory_limit = core.settings.client_memory_limit();
         core.update_slow_ticks();
         reclaim::enable();
@@ -205,6 +219,9 @@ impl Core {
     pub fn configure(&mut self, config: Arc<Config>) {
         self.settings = Arc::new(Settings::from(&*config));
         self.config = config;
+        if let Some(shard) = self.shard.as_deref_mut() {
+            shard.space.common.freshness = freshness(&self.settings);
+        }
         self.client_memory_limit = self.settings.client_memory_limit();
         self.update_slow_ticks();
     }
@@ -412,6 +429,7 @@ impl Core {
         let mut more = !reclaim::step(RECLAIM_BUDGET_US);
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
+            shard.space.common.freshness = freshness(&settings);
             if self.active_expire {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);

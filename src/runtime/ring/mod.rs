@@ -94,6 +94,13 @@ pub struct Completion {
     pub more: bool,
 }
 
+/// Whether the kernel gives us a ring of our kind at all.
+///
+/// Errors: those of io_uring_setup: ENOSYS and EPERM where it is missing or forbidden, EINVAL where it is too old.
+pub fn probe() -> io::Result<()> {
+    IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(8).map(|_: IoUring| ())
+}
+
 /// The ring of one core.
 pub struct Ring {
     uring: IoUring,
