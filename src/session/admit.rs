@@ -44,6 +44,10 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         core.stats.reject(command.id);
         return refuse(core, session, row, &crate::command::reply_error::wrong_arity(row));
     }
+    if !session.client.authenticated && core.settings.requirepass.is_empty() {
+        // The password was taken away while the client had not given it.
+        session.client.authenticated = true;
+    }
     if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
         core.stats.reject(command.id);
         return refuse(core, session, row, "NOAUTH Authentication required.");
