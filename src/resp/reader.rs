@@ -83,6 +83,14 @@ impl Reader {
         self.held.extend_from_slice(bytes);
     }
 
+    /// Asks the cache for what the next command's execution will read.
+    #[inline]
+    pub fn prefetch(&self) {
+        let rest = &self.held[self.start.min(self.held.len())..];
+        crate::base::cache::prefetch(rest.as_ptr(), rest.len().min(256));
+        self.parser.prefetch();
+    }
+
     /// Bytes held that are not executed yet (the query buffer of CLIENT LIST and of the limit).
     pub fn len(&self) -> usize {
         self.held.len() - self.start

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
+use crate::base::cache;
 use crate::base::slab::Slab;
 use crate::base::cpu_time::Meter;
 use crate::base::{clock, reclaim, ticks};
@@ -21,6 +22,7 @@ use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
+use crate::keyspace::Key;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -226,11 +228,45 @@ impl Core {
         self.now_ms = clock::internal_ms(self.now_us);
     }
 
+    /// Asks the cache for what the sessions that have just arrived will need: their lines are in another core's cache, and
+    /// their keys in none. Stage by stage over all of them, so that the misses overlap.
+    fn fetch_arrivals(&self, first: usize) {
+        let arrivals = || {
+            self.inbox.range(first..).filter_map(|message| match message {
+                Message::Session(session) => Some(session),
+                _ => None,
+            })
+        };
+        if self.inbox.len() == first {
+            return;
+        }
+        arrivals().for_each(|session| cache::prefetch_value(&**session));
+        let shard = self.shard.as_deref();
+        let key_of = |session: &Session| {
+            let (slot, hash) = session.next_key.filter(|_| !session.homeward)?;
+            Some((session.client.db, Key { bytes: &[], slot, hash }))
+        };
+        for session in arrivals() {
+            session.reader.prefetch();
+            session.out.prefetch();
+            if let (Some(shard), Some((db, key))) = (shard, key_of(session)) {
+                shard.space.dict(db).prefetch(&key);
+            }
+        }
+        for session in arrivals() {
+            if let (Some(shard), Some((db, key))) = (shard, key_of(session)) {
+                shard.space.dict(db).prefetch_entry(&key);
+            }
+        }
+    }
+
     /// One turn: everything that has arrived is handled, what it caused is published, then queued to leave.
     /// Returns whether anything happened.
     pub fn turn(&mut self) -> bool {
         self.ring.reap(&mut self.completions);
+        let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
+        self.fetch_arrivals(before);
         if self.is_idle() {
             return false;
         }

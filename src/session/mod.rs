@@ -154,6 +154,8 @@ pub struct Session {
     pub handler: Option<Handler>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
+    /// (slot, hash) of the key this session travels for: lets the core it goes to fetch ahead.
+    pub next_key: Option<(u16, u64)>,
     /// The next command in the input passed admission already.
     pub admitted: bool,
     /// Close once everything is sent.
@@ -182,6 +184,7 @@ impl Session {
             reply_mark: Out::new().mark(),
             handler: None,
             visit: None,
+            next_key: None,
             admitted: false,
             closing: false,
             homeward: false,

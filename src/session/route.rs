@@ -7,9 +7,17 @@
 use super::core::Core;
 use crate::base::slot::{SLOT_COUNT, key_slot};
 use crate::command::keyspec;
+use crate::keyspace::Key;
 use crate::command::row::{Row, flag};
 use crate::resp::Args;
 use crate::shard::lending::CoreSet;
+
+/// Slot and hash of the first key, where its place is fixed.
+pub fn first_key(row: &Row, args: &Args<'_>) -> Option<(u16, u64)> {
+    let index = usize::try_from(row.first_key).ok().filter(|&index| index > 0)?;
+    let key = Key::new(args.get_checked(index)?);
+    Some((key.slot, key.hash))
+}
 
 /// The cores whose shards `row` with `args` touches; the caller knows that it has a handler.
 pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {

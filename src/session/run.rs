@@ -213,6 +213,7 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
             }
             Some(only) => {
                 core.stats.hops_out += 1;
+                session.next_key = route::first_key(command.row, args);
                 return Next::Travel(only);
             }
             None => session.lent = Some(Box::new(Lent::new(wanted, core.cores()))),
