@@ -71,7 +71,7 @@ pub fn rows(core: &Core, visitor: &Session, argv_bytes: usize) -> Vec<ClientRow>
 }
 
 /// Memory of one connection with what hangs on it, in bytes.
-fn total_bytes(conn: &Connection, session: Option<&Session>) -> usize {
+pub fn total_bytes(conn: &Connection, session: Option<&Session>) -> usize {
     let own = size_of::<Connection>() + conn.inbound.capacity() + conn.sending.heap_len();
     let pushes: usize = conn.pushes.iter().map(bytes::Bytes::len).sum();
     let travelling = session.map_or(0, |session| {
