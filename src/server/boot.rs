@@ -6,13 +6,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{listen, network, registry, signals};
 use crate::base::prng::Prng;
-use crate::base::{clock, siphash, ticks};
+use crate::base::{clock, purge, siphash, ticks};
 use crate::command::SlotMap;
 use crate::config::{Config, Settings};
 use crate::effect::Log;
@@ -43,6 +43,7 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
     process::disable_huge_pages();
     crate::observe::crash::install();
+    purge::postpone();
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();
@@ -131,6 +132,10 @@ fn start_cores(
     notice("Server initialized");
     notice("Ready to accept connections");
     super::daemon::tell_supervisor(settings);
+    let stopping = Arc::clone(&shared);
+    let purge = move || purge::run(|| stopping.stopping.load(Ordering::Relaxed));
+    let purging = std::thread::Builder::new().name("shoal-purge".into()).spawn(purge);
+    purging.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?;
     shared.watchdog.watch(|| handles.iter().all(|handle| handle.is_finished()));
     for handle in handles {
         let _ = handle.join();

@@ -22,7 +22,8 @@ impl Core {
     /// Counts an executed command.
     #[inline]
     pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
-        let ticks = ticks::now().wrapping_sub(started);
+        self.last_tick = ticks::now();
+        let ticks = self.last_tick.wrapping_sub(started);
         if self.count(command, ticks, failed) {
             self.note_command(started);
             self.account_slow(session, command, args, ticks);

@@ -150,6 +150,9 @@ pub struct Core {
     pub is_hunting: bool,
     inbox: VecDeque<Message>,
     completions: VecDeque<Completion>,
+    /// The last clock reading of a turn's part.
+    pub last_tick: u64,
+    part_began: u64,
     part_ticks: u64,
     id: usize,
     cores: usize,
@@ -202,6 +205,8 @@ impl Core {
             is_hunting: false,
             inbox: VecDeque::new(),
             completions: VecDeque::new(),
+            last_tick: 0,
+            part_began: 0,
             part_ticks: TURN_PART_US * ticks::per_us(),
             id,
             cores,
@@ -286,22 +291,22 @@ impl Core {
         }
         self.sample_clock();
         // What is left over comes first in the next turn, after this one's replies have left.
-        let part = self.part_ticks;
-        let began = ticks::now();
-        while let Some(completion) = self.completions.pop_front() {
+        self.begin_part();
+        while !self.part_is_over()
+            && let Some(completion) = self.completions.pop_front()
+        {
             self.complete(completion);
-            if ticks::now().wrapping_sub(began) > part {
-                break;
-            }
+            self.last_tick = ticks::now();
         }
-        let began = ticks::now();
-        while let Some(message) = self.inbox.pop_front() {
+        self.begin_part();
+        while !self.part_is_over()
+            && let Some(message) = self.inbox.pop_front()
+        {
             self.handle(message);
-            if ticks::now().wrapping_sub(began) > part {
-                break;
-            }
+            self.last_tick = ticks::now();
         }
-        self.drain_waiting(part);
+        self.begin_part();
+        self.drain_waiting();
         self.end_turn();
         true
     }
@@ -368,12 +373,24 @@ impl Core {
         self.shard = Some(shard);
     }
 
-    /// Sessions that waited for the shard go on, until one takes it away again.
-    fn drain_waiting(&mut self, budget: u64) {
-        let began = ticks::now();
-        while self.shard.is_some() && ticks::now().wrapping_sub(began) <= budget {
+    /// Begins a part of the turn, with a budget of its own.
+    fn begin_part(&mut self) {
+        self.last_tick = ticks::now();
+        self.part_began = self.last_tick;
+    }
+
+    /// Whether the part has used its budget, as of the last command.
+    #[inline]
+    pub fn part_is_over(&self) -> bool {
+        self.last_tick.wrapping_sub(self.part_began) > self.part_ticks
+    }
+
+    /// Sessions that waited, for the shard or for their next share, go on, until one takes the shard away again.
+    fn drain_waiting(&mut self) {
+        while self.shard.is_some() && !self.part_is_over() {
             let Some(session) = self.waiting.pop_front() else { return };
             run::run(self, session, &[]);
+            self.last_tick = ticks::now();
         }
     }
 
@@ -444,10 +461,11 @@ impl Core {
             let mut events = std::mem::take(&mut self.outcome.events);
             self.publish_events(&mut events);
         }
-        let began = ticks::now();
-        while !self.paused.is_on(self.now_ms) && ticks::now().wrapping_sub(began) < self.part_ticks {
+        self.begin_part();
+        while !self.paused.is_on(self.now_ms) && !self.part_is_over() {
             let Some(session) = self.paused.sessions.pop_front() else { break };
             run::run(self, session, &[]);
+            self.last_tick = ticks::now();
         }
         more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
         self.is_hunting = false;

@@ -18,7 +18,7 @@ use crate::runtime::ring::Completion;
 /// Fewer missing bytes are not worth leaving the multishot receive.
 const DIRECT_MIN: usize = 256 * 1024;
 /// Bytes received by one operation: about 100 µs of copying and page faults.
-const DIRECT_SLICE: usize = 256 * 1024;
+const DIRECT_SLICE: usize = 128 * 1024;
 
 /// How a connection receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! transaction, a command waiting for its shard) goes on first. [`Next`] says how a step ended.
 //!
 //! Invariant: the command at the read position is executed exactly once: the position moves only after [`Next::Done`].
-//! Bounds: one session's input. Why parse again after a hop: the parsed form borrows the buffer; parsing a
+//! Bounds: one session's input, and a share of the turn ([`Next::Rest`]). Why parse again after a hop: the parsed form borrows the buffer; parsing a
 //! small command costs less than carrying it.
 
 use std::sync::Arc;
@@ -35,6 +35,8 @@ enum Next {
     Pause,
     /// Its lanes go first (`session::split`).
     Gather,
+    /// It has had its share of this turn: others first.
+    Rest,
 }
 
 /// Runs a session as far as it goes on this core; `chunk` is what was just received for it.
@@ -80,6 +82,9 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                         session.admitted = false;
                         session.plan.advance();
                         input.advance();
+                        if core.part_is_over() && session.exec.is_none() && session.visit.is_none() {
+                            break Next::Rest;
+                        }
                     }
                     other => break other,
                 }
@@ -114,7 +119,7 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
     }
     match next {
         Next::Travel(to) => core.mesh.send(to, Message::Session(session)),
-        Next::Wait => core.waiting.push_back(session),
+        Next::Wait | Next::Rest => core.waiting.push_back(session),
         Next::Pause => core.paused.sessions.push_back(session),
         Next::Gather => split::start(core, session),
         Next::Done | Next::Again if session.home == core.id() => core.park(session),
