@@ -80,7 +80,9 @@ pub fn explain(text: &str, error: Option<&io::Error>) -> String {
         );
     }
     if code == Some(libc::EINVAL) || says("os error 22") {
-        return format!("the kernel's io_uring lacks what shoal needs ({text}): Linux 6.1 or newer is needed");
+        return format!(
+            "the kernel's io_uring lacks what shoal needs ({text}): Linux 6.1 or newer is needed"
+        );
     }
     format!("cannot set up io_uring: {text}")
 }

@@ -43,7 +43,9 @@ fn cpu_quota() -> Option<f64> {
     let mut quota: Option<f64> = None;
     for line in own.lines() {
         let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         let v2 = controllers.is_empty();
         if !v2 && !controllers.split(',').any(|name| name == "cpu") {
             continue;

@@ -117,7 +117,8 @@ fn start_cores(
             signal_fd: if core == 0 { signal_fd } else { -1 },
             started: sender.clone(),
         };
-        let thread = std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
+        let thread =
+            std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
         handles.push(thread.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?);
     }
     drop(sender);
@@ -237,7 +238,8 @@ const MEMLOCK_LEAST_PER_CORE: u64 = 512 << 10;
 
 /// Refuses early, in one line, what would fail inside the executors.
 fn check_kernel(threads: usize) -> Result<(), Fatal> {
-    crate::runtime::ring::probe().map_err(|error| Fatal(executor::explain(&error.to_string(), Some(&error))))?;
+    crate::runtime::ring::probe()
+        .map_err(|error| Fatal(executor::explain(&error.to_string(), Some(&error))))?;
     let least = MEMLOCK_LEAST_PER_CORE * threads as u64;
     let got = process::limit(libc::RLIMIT_MEMLOCK);
     if got < least {
@@ -258,7 +260,9 @@ fn announce(config: &Config, config_file: &str, settings: &Settings, threads: us
         std::process::id()
     ));
     if config_file.is_empty() {
-        warning("Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf");
+        warning(
+            "Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf",
+        );
     } else {
         notice("Configuration loaded");
     }

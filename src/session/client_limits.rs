@@ -78,7 +78,12 @@ impl Core {
     /// Closes a client for its output buffer.
     pub fn kill_slow_reader(&mut self, index: u32) {
         self.stats.output_buffer_limit_disconnections += 1;
-        log_client(self, index, "Client ", " scheduled to be closed ASAP for overcoming of output buffer limits.");
+        log_client(
+            self,
+            index,
+            "Client ",
+            " scheduled to be closed ASAP for overcoming of output buffer limits.",
+        );
         self.kill(index);
     }
 

@@ -327,7 +327,9 @@ fn call_control(
     let result = control(core, session, args);
     match (&result, session.exec.as_mut()) {
         (Ok(Flow::OnAllShards(_)), _) => {}
-        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => exec.shown = Some(OwnedCommand::from_args(args)),
+        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => {
+            exec.shown = Some(OwnedCommand::from_args(args))
+        }
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }

@@ -399,7 +399,8 @@ fn name_of(args: &[Vec<u8>]) -> String {
 /// The row of the coverage table: the command, with its subcommand for containers.
 fn label(args: &Args) -> String {
     let name = name_of(args);
-    let containers = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
+    let containers =
+        ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
     match args.get(1) {
         Some(second)
             if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) =>
