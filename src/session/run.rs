@@ -464,11 +464,8 @@ fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.
 fn end_reply_mode(session: &mut Session) {
     match session.client.reply {
-        ReplyMode::On => return,
-        ReplyMode::SkipNext => {
-            session.client.reply = ReplyMode::Skip;
-            return;
-        }
+        ReplyMode::On => {}
+        ReplyMode::SkipNext => session.client.reply = ReplyMode::Skip,
         ReplyMode::Off => session.out.rewind(session.reply_mark),
         ReplyMode::Skip => {
             session.out.rewind(session.reply_mark);

@@ -51,8 +51,8 @@ fn parse_filter<'a>(cx: &Cx<'a>) -> Result<Filter<'a>, ReplyError> {
 pub fn scan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let cursor = parse_cursor(cx.arg(1))?;
     let filter = parse_filter(cx)?;
-    let slot = cursor_slot(cursor).min(SLOT_COUNT as usize);
-    let end = if slot < SLOT_COUNT as usize { cx.map.end_of(slot as u16) } else { slot };
+    let slot = cursor_slot(cursor).min(SLOT_COUNT);
+    let end = if slot < SLOT_COUNT { cx.map.end_of(slot as u16) } else { slot };
     let mut names: Vec<Vec<u8>> = Vec::new();
     let (db, access) = (cx.db, Access::at(cx.now_ms).quiet());
     let visit = |entry: crate::keyspace::Entry<'_>| {
@@ -64,12 +64,12 @@ pub fn scan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         }
     };
     let next = match cx.each_space().into_iter().next() {
-        Some(space) if slot < SLOT_COUNT as usize => {
+        Some(space) if slot < SLOT_COUNT => {
             space.db(db, access).scan(cursor, end, filter.count, visit)
         }
         _ => u64::MAX,
     };
-    let next = if cursor_slot(next) >= SLOT_COUNT as usize { 0 } else { next };
+    let next = if cursor_slot(next) >= SLOT_COUNT { 0 } else { next };
     cx.out.array(2);
     cx.out.bulk(next.to_string().as_bytes());
     cx.out.array(names.len());
