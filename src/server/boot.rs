@@ -42,7 +42,9 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
     process::disable_huge_pages();
-    crate::observe::crash::install();
+    if settings.crash_log_enabled {
+        crate::observe::crash::install();
+    }
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();

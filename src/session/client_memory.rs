@@ -49,7 +49,8 @@ impl Core {
 
     fn evict_client(&mut self, index: u32) {
         if let Some(conn) = self.connections.get(index) {
-            let line = format!("Evicting client: id={} addr={} laddr={}", conn.id, conn.ends.peer, conn.ends.local);
+            let line =
+                format!("Evicting client: id={} addr={} laddr={}", conn.id, conn.ends.peer, conn.ends.local);
             log::notice(&line);
         }
         self.stats.evicted_clients += 1;
