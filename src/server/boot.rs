@@ -42,14 +42,10 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
     process::disable_huge_pages();
-<<<<<<< HEAD
-    crate::observe::crash::install();
     purge::postpone();
-=======
     if settings.crash_log_enabled {
         crate::observe::crash::install();
     }
->>>>>>> control
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();

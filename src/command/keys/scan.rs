@@ -64,9 +64,7 @@ pub fn scan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         }
     };
     let next = match cx.each_space().into_iter().next() {
-        Some(space) if slot < SLOT_COUNT => {
-            space.db(db, access).scan(cursor, end, filter.count, visit)
-        }
+        Some(space) if slot < SLOT_COUNT => space.db(db, access).scan(cursor, end, filter.count, visit),
         _ => u64::MAX,
     };
     let next = if cursor_slot(next) >= SLOT_COUNT { 0 } else { next };

@@ -161,19 +161,7 @@ fn greet(session: &mut Session) {
 }
 
 fn select(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
-<<<<<<< HEAD
     session.client.db = parse_database(args.get(1), core.settings.databases)?;
-=======
-    let Some(index) = parse_i64(args.get(1)) else { return Err(ReplyError::NotInteger) };
-    if i32::try_from(index).is_err() {
-        return Err(ReplyError::Text(
-            "ERR value is out of range, value must between -2147483648 and 2147483647",
-        ));
-    }
-    let known = usize::try_from(index).ok().filter(|&index| index < core.settings.databases);
-    let Some(index) = known else { return Err(ReplyError::DbOutOfRange) };
-    session.client.db = index;
->>>>>>> control
     session.out.ok();
     Ok(Flow::Done)
 }
