@@ -126,6 +126,6 @@ mod tests {
         let quota = allowance_of(vec![0, 1, 2, 3], Some(2.5));
         assert_eq!((quota.threads, quota.shared), (2, true));
         assert_eq!(allowance_of(vec![5], Some(0.2)).threads, 1);
-        assert_eq!(allowance_of(vec![0, 1], Some(2.0)).shared, false);
+        assert!(!allowance_of(vec![0, 1], Some(2.0)).shared);
     }
 }
