@@ -11,7 +11,7 @@ use crate::runtime::ring::Completion;
 /// Most bytes of one send.
 const SEND_SLICE: usize = 128 * 1024;
 /// What one turn hands to the kernel, in bytes; the rest goes with the next turn.
-const TURN_BYTES: usize = 768 * 1024;
+const TURN_BYTES: usize = 512 * 1024;
 /// What a small send costs beside its bytes, as if it were so many bytes more.
 const SEND_COST: usize = 12 * 1024;
 

@@ -7,8 +7,8 @@
 use super::core::Core;
 use crate::base::slot::{SLOT_COUNT, key_slot};
 use crate::command::keyspec;
-use crate::keyspace::Key;
 use crate::command::row::{Row, flag};
+use crate::keyspace::Key;
 use crate::resp::Args;
 use crate::shard::lending::CoreSet;
 
@@ -41,7 +41,10 @@ pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
             index += step;
         }
     } else if row.name == "scan" {
-        let slot = args.get_checked(1).and_then(crate::base::number::parse_u64).map_or(0, crate::keyspace::cursor_slot);
+        let slot = args
+            .get_checked(1)
+            .and_then(crate::base::number::parse_u64)
+            .map_or(0, crate::keyspace::cursor_slot);
         set.insert(core.map.core_of(slot.min(SLOT_COUNT - 1) as u16));
     } else if row.name == "help" {
         set.insert(core.id());

@@ -87,10 +87,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
     outcome.dirty = 0;
     let Err(error) = result else { return false };
     out.rewind(mark);
-    match error {
-        ReplyError::Formatted => out.error_text(&outcome.error_text),
-        _ => out.error_text(error.text(&outcome.error_text)),
-    }
+    out.error_bytes(error.text(&outcome.error_text));
     true
 }
 
@@ -102,7 +99,20 @@ fn call<'a>(
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
     let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
-    handler(&mut Cx { args, out, db, now_ms, wall_offset_ms, settings, row, spaces, map, access, staging, outcome })
+    handler(&mut Cx {
+        args,
+        out,
+        db,
+        now_ms,
+        wall_offset_ms,
+        settings,
+        row,
+        spaces,
+        map,
+        access,
+        staging,
+        outcome,
+    })
 }
 
 /// Turns keys that expired or were evicted on access into effects (before the command's own) and events.

@@ -81,7 +81,11 @@ pub fn hdel(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
             }
         }
     }
-    if emptied { entry.remove() } else { drop(entry) }
+    if emptied {
+        entry.remove()
+    } else {
+        drop(entry)
+    }
     if removed > 0 {
         cx.propagate();
         cx.outcome.dirty += removed - 1;

@@ -10,7 +10,9 @@ use crate::keyspace::{Access, Expire, StrIn, combine_digests, database_digest, v
 
 /// Whether `subcommand` is served here.
 pub fn serves(subcommand: &[u8]) -> bool {
-    ["digest", "digest-value", "object", "populate"].iter().any(|name| name.as_bytes().eq_ignore_ascii_case(subcommand))
+    ["digest", "digest-value", "object", "populate"]
+        .iter()
+        .any(|name| name.as_bytes().eq_ignore_ascii_case(subcommand))
 }
 
 /// `DEBUG DIGEST | DIGEST-VALUE key … | OBJECT key | POPULATE count [prefix] [size]`

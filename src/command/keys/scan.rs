@@ -33,7 +33,8 @@ fn parse_filter<'a>(cx: &Cx<'a>) -> Result<Filter<'a>, ReplyError> {
         let value = cx.arg(index + 1);
         if word.eq_ignore_ascii_case(b"count") {
             let count = parse_i64(value).ok_or(ReplyError::NotInteger)?;
-            filter.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(ReplyError::Syntax)?;
+            filter.count =
+                usize::try_from(count).ok().filter(|&count| count > 0).ok_or(ReplyError::Syntax)?;
         } else if word.eq_ignore_ascii_case(b"match") {
             filter.pattern = Some(value).filter(|pattern| *pattern != b"*");
         } else if word.eq_ignore_ascii_case(b"type") {
@@ -63,7 +64,9 @@ pub fn scan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         }
     };
     let next = match cx.each_space().into_iter().next() {
-        Some(space) if slot < SLOT_COUNT as usize => space.db(db, access).scan(cursor, end, filter.count, visit),
+        Some(space) if slot < SLOT_COUNT as usize => {
+            space.db(db, access).scan(cursor, end, filter.count, visit)
+        }
         _ => u64::MAX,
     };
     let next = if cursor_slot(next) >= SLOT_COUNT as usize { 0 } else { next };

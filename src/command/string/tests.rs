@@ -42,7 +42,7 @@ impl Bench {
             staging: Some(&mut self.staging),
             outcome: &mut outcome,
         });
-        assert_eq!(result, Ok(()), "{line}: {}", outcome.error_text);
+        assert_eq!(result, Ok(()), "{line}: {:?}", outcome.error_text);
         self.staging.close_unit();
         let Some((bytes, _)) = self.staging.take() else { return String::new() };
         let text = String::from_utf8(bytes).unwrap();

@@ -7,9 +7,9 @@ use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
 use super::client_row::{self, ClientKind, ClientRow};
-use super::{fail, is, quoted};
+use super::{fail, is};
 use crate::base::number::parse_i64;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::resp::Args;
 
 /// The commands of this file.
@@ -61,7 +61,7 @@ impl Visit for Filter {
         } else if self.killed > 0 {
             session.out.ok();
         } else {
-            session.out.error_text(ReplyError::NoSuchClient.text(""));
+            session.out.error_bytes(ReplyError::NoSuchClient.text(b""));
         }
     }
 }
@@ -88,7 +88,7 @@ fn parse(core: &mut Core, args: &Args<'_>) -> Result<Filter, ReplyError> {
         } else if is(option, "type") {
             filter.kind = ClientKind::named(value);
             if filter.kind.is_none() {
-                let text = format!("ERR Unknown client type '{}'", quoted(value));
+                let text = quoting("ERR Unknown client type '", value, "'");
                 return Err(fail(core, text));
             }
         } else if is(option, "addr") {
@@ -97,7 +97,7 @@ fn parse(core: &mut Core, args: &Args<'_>) -> Result<Filter, ReplyError> {
             filter.laddr = Some(value.to_vec());
         } else if is(option, "user") {
             if value != b"default" {
-                let text = format!("ERR No such user '{}'", quoted(value));
+                let text = quoting("ERR No such user '", value, "'");
                 return Err(fail(core, text));
             }
         } else if is(option, "skipme") {

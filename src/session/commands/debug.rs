@@ -9,7 +9,7 @@ use super::super::{Control, Flow, Session};
 use super::{debug_stream, fail};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::keys;
-use crate::command::reply_error::{ReplyError, subcommand_syntax};
+use crate::command::reply_error::{ReplyError, quoting, subcommand_syntax};
 use crate::resp::{Args, Out};
 
 /// The commands of this file.
@@ -66,13 +66,16 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
         }
         b"error" if args.len() == 3 => {
             // The client's own text, whatever its code.
-            let text = String::from_utf8_lossy(args.get(2)).into_owned();
+            let text = quoting("", args.get(2), "");
             Err(fail(core, text))
         }
         b"panic" if args.len() == 2 => panic!("called by Debug command"),
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
-        _ => Err(fail(core, String::from_utf8_lossy(&subcommand_syntax(args)).into_owned())),
+        _ => {
+            let text = subcommand_syntax(args);
+            Err(fail(core, text))
+        }
     }
 }
 
