@@ -24,7 +24,12 @@ impl Connection {
 
     /// Memory of the connection with what hangs on it, in bytes.
     pub fn memory(&self) -> usize {
-        let travelling = self.session.as_ref().map_or(0, |session| {
+        self.memory_with(self.session.as_deref())
+    }
+
+    /// The same while its session is in other hands.
+    pub fn memory_with(&self, session: Option<&Session>) -> usize {
+        let travelling = session.map_or(0, |session| {
             let multi = session.multi.as_ref().map_or(0, |multi| multi.bytes);
             let names = session.client.channels.iter().chain(&session.client.patterns);
             let subscribed: usize = names.map(|name| name.len() + size_of::<Vec<u8>>()).sum();

@@ -443,7 +443,6 @@ impl Core {
         self.sample_clock();
         self.wall_offset_ms = clock::sample_wall();
         self.stats.sample_rates(self.now_ms);
-        self.evict_clients();
         let mut more = !reclaim::step(RECLAIM_BUDGET_US);
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);

@@ -14,7 +14,6 @@
 pub mod account;
 pub mod admit;
 pub mod client_limits;
-pub mod client_memory;
 pub mod commands;
 pub mod connection;
 pub mod core;
