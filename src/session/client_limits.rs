@@ -35,7 +35,7 @@ impl Connection {
             let subscribed: usize = names.map(|name| name.len() + size_of::<Vec<u8>>()).sum();
             size_of::<Session>() + session.reader.heap_len() + session.out.heap_len() + multi + subscribed
         });
-        size_of::<Self>() + self.inbound.capacity() + self.sending.heap_len() + self.push_bytes + travelling
+        size_of::<Self>() + self.inbound.len() + self.sending.heap_len() + self.push_bytes + travelling
     }
 }
 

@@ -394,6 +394,11 @@ impl Core {
         }
     }
 
+    /// Whether the last turn left completions for the next: then nothing new is asked of the kernel (it would want receive buffers they still hold).
+    pub fn has_completions(&self) -> bool {
+        !self.completions.is_empty()
+    }
+
     /// Whether the core may sleep.
     pub fn is_idle(&self) -> bool {
         let at_hand = !self.completions.is_empty() || !self.inbox.is_empty() || !self.dirty.is_empty();

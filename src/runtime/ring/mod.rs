@@ -256,6 +256,24 @@ impl Ring {
         }
     }
 
+    /// Submits what is queued and looks for nothing new: the caller still has completions at hand.
+    pub fn submit(&mut self) -> io::Result<()> {
+        if !self.backlog.is_empty() {
+            self.flush_backlog();
+        }
+        if self.uring.submission().is_empty() {
+            return Ok(());
+        }
+        self.enters += 1;
+        match self.uring.submit() {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
     /// Moves all completions that are there into `into`.
     pub fn reap(&mut self, into: &mut VecDeque<Completion>) {
         let queue = self.uring.completion();
