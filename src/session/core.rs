@@ -197,6 +197,7 @@ impl Core {
             cores,
         };
         core.client_memory_limit = core.settings.client_memory_limit();
+        core.configure_shard();
         core.update_slow_ticks();
         reclaim::enable();
         Ok(core)
@@ -207,7 +208,14 @@ impl Core {
         self.settings = Arc::new(Settings::from(&*config));
         self.config = config;
         self.client_memory_limit = self.settings.client_memory_limit();
+        self.configure_shard();
         self.update_slow_ticks();
+    }
+
+    fn configure_shard(&mut self) {
+        if let Some(shard) = self.shard.as_deref_mut() {
+            shard.configure(&self.settings);
+        }
     }
 
     /// This core's index.
@@ -351,6 +359,7 @@ impl Core {
         for watched in self.unwatch_later.drain(..) {
             watched.release_on(&mut shard);
         }
+        shard.configure(&self.settings);
         self.shard = Some(shard);
     }
 
