@@ -215,6 +215,7 @@ impl Core {
             shard.space.common.freshness = freshness(&core.settings);
         }
         core.client_memory_limit = core.settings.client_memory_limit();
+        core.configure_shard();
         core.update_slow_ticks();
         reclaim::enable();
         Ok(core)
@@ -228,7 +229,14 @@ impl Core {
             shard.space.common.freshness = freshness(&self.settings);
         }
         self.client_memory_limit = self.settings.client_memory_limit();
+        self.configure_shard();
         self.update_slow_ticks();
+    }
+
+    fn configure_shard(&mut self) {
+        if let Some(shard) = self.shard.as_deref_mut() {
+            shard.configure(&self.settings);
+        }
     }
 
     /// This core's index.
@@ -370,6 +378,7 @@ impl Core {
         for watched in self.unwatch_later.drain(..) {
             watched.release_on(&mut shard);
         }
+        shard.configure(&self.settings);
         self.shard = Some(shard);
     }
 

@@ -63,6 +63,8 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
             for (core, slot) in shards.iter_mut().enumerate() {
                 spaces.push(match slot.as_deref_mut() {
                     Some(Shard { space, log, .. }) => {
+                        // Its core may have missed a CONFIG SET while the shard was away.
+                        space.common.freshness = super::freshness(settings);
                         space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
                         if core == *log_at && log.is_read() {
                             staging = Some(&mut log.staging);

@@ -293,12 +293,20 @@ const DEBUG_LINES: [&str; 14] = [
 ];
 
 fn debug(t: &mut Traffic) -> Vec<Step> {
+<<<<<<< HEAD
     const TYPES: [&str; 15] = [
         "string", "integer", "double", "null", "array", "set", "map", "attrib", "push", "true", "false",
         "bignum", "verbatim", "nosuch", "STRING",
+=======
+    const TYPES: [&str; 14] = [
+        "string", "integer", "double", "null", "array", "set", "map", "attrib", "true", "false", "bignum", "verbatim",
+        "nosuch", "STRING",
+>>>>>>> diff
     ];
     match t.prng.below(4) {
         0 => pick_line(t, &DEBUG_LINES),
+        // In RESP3 the push is followed by a second reply.
+        1 if t.proto == 2 && t.prng.chance(20) => line!("DEBUG", "PROTOCOL", "push"),
         1 => line!("DEBUG", "PROTOCOL", t.prng.pick(&TYPES)),
         _ => {
             let keys = t.keys(5, Traffic::any_key);

@@ -29,8 +29,8 @@ pub enum Step {
     },
 }
 
-/// Never spoilt: a garbled argument could block, sleep for years, end the server, or evict by the own memory figures.
-const UNSPOILT: [&str; 4] = ["config", "debug", "wait", "shutdown"];
+/// Never spoilt: a garbled argument could block, sleep for years, end the server, evict by the own memory figures, or get several replies.
+const UNSPOILT: [&str; 6] = ["config", "debug", "wait", "shutdown", "unsubscribe", "punsubscribe"];
 
 /// What a generator needs.
 pub struct Traffic {

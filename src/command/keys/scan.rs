@@ -17,10 +17,19 @@ struct Filter<'a> {
     count: usize,
 }
 
-/// A cursor as redis' parseScanCursorOrReply reads it: decimal digits that fit 64 bits.
+/// A cursor as redis reads it with C's strtoul: up to the first NUL, a sign allowed (a negative one wraps), nothing counts as 0.
 pub fn parse_cursor(word: &[u8]) -> Result<u64, ReplyError> {
-    let text = std::str::from_utf8(word).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    text.and_then(|text| text.parse().ok()).ok_or(ReplyError::Text("ERR invalid cursor"))
+    let text = &word[..memchr::memchr(0, word).unwrap_or(word.len())];
+    let (negative, digits) = match text {
+        [] => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|digits| digits.parse::<u64>().ok());
+    let number = number.ok_or(ReplyError::InvalidCursor)?;
+    Ok(if negative { number.wrapping_neg() } else { number })
 }
 
 fn parse_filter<'a>(cx: &Cx<'a>) -> Result<Filter<'a>, ReplyError> {

@@ -51,7 +51,7 @@ const HELP: &[&str] = &[
 
 fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let word = args.get(1);
-    if keys::debug::serves(word) {
+    if keys::debug::serves(word, args.len()) {
         return Ok(Flow::OnAllShards(keys::debug::debug));
     }
     match word.to_ascii_lowercase().as_slice() {
