@@ -42,14 +42,10 @@ pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
             index += step;
         }
     } else if row.name == "scan" {
-<<<<<<< HEAD
         let slot = args
             .get_checked(1)
-            .and_then(crate::base::number::parse_u64)
+            .and_then(|word| parse_cursor(word).ok())
             .map_or(0, crate::keyspace::cursor_slot);
-=======
-        let slot = args.get_checked(1).and_then(|word| parse_cursor(word).ok()).map_or(0, crate::keyspace::cursor_slot);
->>>>>>> diff
         set.insert(core.map.core_of(slot.min(SLOT_COUNT - 1) as u16));
     } else if row.name == "help" {
         set.insert(core.id());

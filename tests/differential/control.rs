@@ -293,15 +293,9 @@ const DEBUG_LINES: [&str; 14] = [
 ];
 
 fn debug(t: &mut Traffic) -> Vec<Step> {
-<<<<<<< HEAD
-    const TYPES: [&str; 15] = [
-        "string", "integer", "double", "null", "array", "set", "map", "attrib", "push", "true", "false",
-        "bignum", "verbatim", "nosuch", "STRING",
-=======
     const TYPES: [&str; 14] = [
-        "string", "integer", "double", "null", "array", "set", "map", "attrib", "true", "false", "bignum", "verbatim",
-        "nosuch", "STRING",
->>>>>>> diff
+        "string", "integer", "double", "null", "array", "set", "map", "attrib", "true", "false", "bignum",
+        "verbatim", "nosuch", "STRING",
     ];
     match t.prng.below(4) {
         0 => pick_line(t, &DEBUG_LINES),

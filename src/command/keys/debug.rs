@@ -8,13 +8,6 @@ use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
 use crate::keyspace::{Access, Expire, StrIn, combine_digests, database_digest, value_digest};
 
-<<<<<<< HEAD
-/// Whether `subcommand` is served here.
-pub fn serves(subcommand: &[u8]) -> bool {
-    ["digest", "digest-value", "object", "populate"]
-        .iter()
-        .any(|name| name.as_bytes().eq_ignore_ascii_case(subcommand))
-=======
 /// Whether `subcommand` with so many words in all is served here.
 pub fn serves(subcommand: &[u8], words: usize) -> bool {
     match subcommand.to_ascii_lowercase().as_slice() {
@@ -24,7 +17,6 @@ pub fn serves(subcommand: &[u8], words: usize) -> bool {
         b"populate" => (3..=5).contains(&words),
         _ => false,
     }
->>>>>>> diff
 }
 
 /// `DEBUG DIGEST | DIGEST-VALUE key … | OBJECT key | POPULATE count [prefix] [size]`

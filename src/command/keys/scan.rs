@@ -27,7 +27,8 @@ pub fn parse_cursor(word: &[u8]) -> Result<u64, ReplyError> {
         digits => (false, digits),
     };
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|digits| digits.parse::<u64>().ok());
+    let number =
+        std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|digits| digits.parse::<u64>().ok());
     let number = number.ok_or(ReplyError::InvalidCursor)?;
     Ok(if negative { number.wrapping_neg() } else { number })
 }
