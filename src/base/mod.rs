@@ -2,6 +2,7 @@
 //!
 //! Pure functions and small data structures; the only state is the clock's base, the hash seed and the allocator's
 //! counters, each set once or written by one thread.
+pub mod cache;
 pub mod clock;
 pub mod cpu_time;
 pub mod crc64;

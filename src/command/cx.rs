@@ -28,7 +28,7 @@ impl SlotMap {
     /// Even, contiguous ranges of slots for `cores` cores (at most `limits::MAX_CORES`).
     pub fn even(cores: usize) -> SlotMap {
         let owner = (0..crate::base::slot::SLOT_COUNT)
-            .map(|slot| (slot as usize * cores / crate::base::slot::SLOT_COUNT as usize) as u8)
+            .map(|slot| (slot * cores / crate::base::slot::SLOT_COUNT) as u8)
             .collect();
         SlotMap { cores, owner }
     }
@@ -127,7 +127,7 @@ pub struct Outcome {
     /// Keyspace events, in order.
     pub events: Vec<Event>,
     /// Text of a formatted error (`ReplyError::Formatted`).
-    pub error_text: String,
+    pub error_text: Vec<u8>,
 }
 
 /// The handler's view of one command.
@@ -239,7 +239,8 @@ impl<'a> Cx<'a> {
     pub fn propagate(&mut self) {
         self.outcome.dirty += 1;
         if self.staging.is_some() {
-            let words: SmallVec<[&[u8]; 8]> = (0..self.args.len()).map(|index| self.args.get(index)).collect();
+            let words: SmallVec<[&[u8]; 8]> =
+                (0..self.args.len()).map(|index| self.args.get(index)).collect();
             self.stage(Kind::Plain, &words);
         }
     }
@@ -287,9 +288,9 @@ impl<'a> Cx<'a> {
         self.notify(notify::KEY_MISS, "keymiss", key);
     }
 
-    /// The error whose text is made at run time.
-    pub fn fail(&mut self, text: String) -> ReplyError {
-        self.outcome.error_text = text;
+    /// The error whose text is made at run time; it may quote the client's bytes.
+    pub fn fail(&mut self, text: impl Into<Vec<u8>>) -> ReplyError {
+        self.outcome.error_text = text.into();
         ReplyError::Formatted
     }
 

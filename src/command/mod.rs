@@ -3,6 +3,7 @@
 //! `shard::execute` calls handlers; `session` looks commands up. See `row` for the columns, `cx` for what a handler sees.
 //! Invariant: a handler does no I/O and sends no message.
 
+pub mod arguments;
 pub mod bitmap;
 pub mod cx;
 pub mod describe;

@@ -21,10 +21,10 @@ macro_rules! reply_errors {
 
         impl ReplyError {
             /// The whole text, code included; `formatted` is that of [`ReplyError::Formatted`].
-            pub fn text<'a>(&'a self, formatted: &'a str) -> &'a str {
+            pub fn text<'a>(&'a self, formatted: &'a [u8]) -> &'a [u8] {
                 match self {
-                    $(ReplyError::$name => $text,)*
-                    ReplyError::Text(text) => text,
+                    $(ReplyError::$name => $text.as_bytes(),)*
+                    ReplyError::Text(text) => text.as_bytes(),
                     ReplyError::Formatted => formatted,
                 }
             }
@@ -41,6 +41,7 @@ reply_errors! {
     NotInteger = "ERR value is not an integer or out of range",
     NotFloat = "ERR value is not a valid float",
     OutOfRange = "ERR value is out of range",
+    IntOutOfRange = "ERR value is out of range, value must between -2147483648 and 2147483647",
     NotPositive = "ERR value is out of range, must be positive",
     HashValueNotInteger = "ERR hash value is not an integer",
     HashValueNotFloat = "ERR hash value is not a float",
@@ -116,6 +117,11 @@ pub fn protected_command(row: &Row) -> String {
         "ERR {name} command not allowed. If the {option} option is set to \"local\", you can run it from a local \
          connection, otherwise you need to set this option in the configuration file, and then restart the server."
     )
+}
+
+/// A text that quotes a client's word whole, up to its first NUL.
+pub fn quoting(before: &str, word: &[u8], after: &str) -> Vec<u8> {
+    [before.as_bytes(), quoted(word, word.len()), after.as_bytes()].concat()
 }
 
 /// What is quoted of a client's word: at most `limit` bytes, up to the first NUL.

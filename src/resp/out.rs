@@ -327,6 +327,13 @@ impl Out {
 
     // --- going back, sending ---------------------------------------------------------------------------------------
 
+    /// Asks the cache for the place the next reply goes to.
+    #[inline]
+    pub fn prefetch(&self) {
+        // SAFETY: len <= capacity, so the address is inside or one past the buffer.
+        crate::base::cache::prefetch(unsafe { self.buf.as_ptr().add(self.buf.len()) }, 128);
+    }
+
     /// The present end, to rewind to.
     #[inline]
     pub fn mark(&self) -> Mark {

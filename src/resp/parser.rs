@@ -123,6 +123,14 @@ impl Parser {
         self.scanned = 0;
     }
 
+    /// Asks the cache for the words of a finished command.
+    #[inline]
+    pub fn prefetch(&self) {
+        if self.spans.spilled() {
+            crate::base::cache::prefetch(self.spans.as_ptr().cast(), 128);
+        }
+    }
+
     /// Bytes of memory held beside the struct itself.
     pub(super) fn heap_len(&self) -> usize {
         let spans = if self.spans.spilled() { self.spans.capacity() * size_of::<Span>() } else { 0 };

@@ -83,6 +83,14 @@ impl Reader {
         self.held.extend_from_slice(bytes);
     }
 
+    /// Asks the cache for what the next command's execution will read.
+    #[inline]
+    pub fn prefetch(&self) {
+        let rest = &self.held[self.start.min(self.held.len())..];
+        crate::base::cache::prefetch(rest.as_ptr(), rest.len().min(256));
+        self.parser.prefetch();
+    }
+
     /// Bytes held that are not executed yet (the query buffer of CLIENT LIST and of the limit).
     pub fn len(&self) -> usize {
         self.held.len() - self.start
@@ -254,9 +262,13 @@ impl Input<'_> {
         if self.args().has_big() { None } else { buf.get(..len) }
     }
 
-    /// The part of the chunk that no command was read from yet; empty while a cut command is being completed.
+    /// What lies at hand from the next command on; empty while a big argument is being received.
     pub fn ahead(&self) -> &[u8] {
-        if self.reader.held.is_empty() && self.reader.big.is_none() { &self.chunk[self.at..] } else { &[] }
+        match (&self.reader.big, self.reader.held.is_empty()) {
+            (Some(_), _) => &[],
+            (None, true) => &self.chunk[self.at..],
+            (None, false) => &self.reader.held[self.reader.start..],
+        }
     }
 
     /// Whether bytes lie behind the command found by [`Input::next`].

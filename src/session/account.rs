@@ -21,9 +21,39 @@ const SLOWLOG_WORD_BYTES: usize = 128;
 impl Core {
     /// Counts an executed command.
     #[inline]
-    pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
+    pub fn account(
+        &mut self,
+        session: &Session,
+        command: Command,
+        args: &Args<'_>,
+        started: u64,
+        failed: bool,
+    ) {
         self.last_tick = ticks::now();
         let ticks = self.last_tick.wrapping_sub(started);
+        if self.count(command, ticks, failed) {
+            self.note_command(started);
+            self.account_slow(session, command, args, ticks);
+        }
+    }
+
+    /// Counts a command that was executed on several cores and took `ticks` in all.
+    pub fn account_visit(
+        &mut self,
+        session: &Session,
+        command: Command,
+        args: &Args<'_>,
+        ticks: u64,
+        failed: bool,
+    ) {
+        if self.count(command, ticks, failed) {
+            self.account_slow(session, command, args, ticks);
+        }
+    }
+
+    /// Books an execution; whether it took long enough to be looked at.
+    #[inline]
+    fn count(&mut self, command: Command, ticks: u64, failed: bool) -> bool {
         self.stats.commands += 1;
         let stats = &mut self.stats.by_command[command.id as usize];
         stats.calls += 1;
@@ -37,10 +67,7 @@ impl Core {
             });
             histogram.saturating_record(nanos);
         }
-        if ticks >= self.slow_ticks {
-            self.note_command(started);
-            self.account_slow(session, command, args, ticks);
-        }
+        ticks >= self.slow_ticks
     }
 
     /// Derives from the configuration which commands are slow enough to look at.
@@ -73,7 +100,14 @@ impl Core {
             return;
         }
         let peer = session.peer.to_string();
-        let entry = Entry { id: 0, at_s: wall_s, took_us, words: shorten(args), peer, name: session.client.name.clone() };
+        let entry = Entry {
+            id: 0,
+            at_s: wall_s,
+            took_us,
+            words: shorten(args),
+            peer,
+            name: session.client.name.clone(),
+        };
         let max = self.settings.slowlog_max_len;
         self.slowlog.push(entry, max);
     }
@@ -90,7 +124,8 @@ impl Core {
     #[cold]
     pub fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
         let wall_us = clock::wall_us();
-        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db).into_bytes();
+        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db)
+            .into_bytes();
         line.extend_from_slice(session.peer.as_bytes());
         line.push(b']');
         for word in redact::shown(args) {
@@ -152,12 +187,11 @@ fn shorten(args: &Args<'_>) -> Vec<Vec<u8>> {
     let count = shown.len();
     let kept = count.min(SLOWLOG_WORDS);
     let mut words = Vec::with_capacity(kept);
-    for index in 0..kept {
+    for (index, &word) in shown.iter().enumerate().take(kept) {
         if count > SLOWLOG_WORDS && index == SLOWLOG_WORDS - 1 {
             words.push(format!("... ({} more arguments)", count - SLOWLOG_WORDS + 1).into_bytes());
             break;
         }
-        let word = shown[index];
         if word.len() > SLOWLOG_WORD_BYTES {
             let mut short = word[..SLOWLOG_WORD_BYTES].to_vec();
             let more = word.len() - SLOWLOG_WORD_BYTES;

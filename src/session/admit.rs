@@ -5,7 +5,7 @@
 //! Why before any hop: a refusal must not cost another core anything.
 
 use super::core::Core;
-use super::multi::Queued;
+use super::multi::{self, Queued};
 use super::{Session, client_flag, route};
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
@@ -41,32 +41,35 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     };
     let row = command.row;
     if !row.arity_fits(args.len()) {
-        core.stats.reject(command.id);
-        return refuse(core, session, row, &crate::command::reply_error::wrong_arity(row));
+        return refuse(core, session, command, crate::command::reply_error::wrong_arity(row));
+    }
+    if !session.client.authenticated && core.settings.requirepass.is_empty() {
+        // The password was taken away while the client had not given it.
+        session.client.authenticated = true;
     }
     if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
-        core.stats.reject(command.id);
-        return refuse(core, session, row, "NOAUTH Authentication required.");
+        return refuse(core, session, command, "NOAUTH Authentication required.");
     }
-    if row.flags.has(flag::PROTECTED) && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0) {
-        core.stats.reject(command.id);
-        return refuse(core, session, row, &crate::command::reply_error::protected_command(row));
+    if row.flags.has(flag::PROTECTED)
+        && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0)
+    {
+        return refuse(core, session, command, crate::command::reply_error::protected_command(row));
     }
     if row.flags.has(flag::NO_MULTI) && session.multi.is_some() {
-        core.stats.reject(command.id);
-        return refuse(core, session, row, "ERR Command not allowed inside a transaction");
+        return refuse(core, session, command, "ERR Command not allowed inside a transaction");
     }
-    if core.settings.maxmemory > 0 && !core.make_room() && row.flags.has(flag::DENYOOM) {
-        core.stats.reject(command.id);
-        return refuse(core, session, row, ReplyError::OutOfMemory.text(""));
+    if core.settings.maxmemory > 0 && !core.make_room() && grows_memory(session, row) {
+        return refuse(core, session, command, ReplyError::OutOfMemory.text(b""));
     }
-    if session.client.flags & client_flag::PUBSUB != 0 && session.out.proto() == 2 && !super::pubsub::allowed(row) {
-        core.stats.reject(command.id);
+    if session.client.flags & client_flag::PUBSUB != 0
+        && session.out.proto() == 2
+        && !super::pubsub::allowed(row)
+    {
         let name = row.full_name;
         let text = format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         );
-        return refuse(core, session, row, &text);
+        return refuse(core, session, command, text);
     }
     if core.paused.holds(core.now_ms, row, session) {
         return Verdict::Paused;
@@ -103,19 +106,29 @@ fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'
     multi.queue.push(Queued { command: command.id, words: OwnedCommand::from_args(args) });
 }
 
-/// Writes the error; an open MULTI will abort.
-fn refuse(core: &mut Core, session: &mut Session, row: &Row, text: &str) -> Verdict {
-    if row.name == "exec" {
-        // EXEC itself refused: the transaction is over, and the reply says so (redis' execCommandAbort).
-        let reason = text.strip_prefix("ERR ").unwrap_or(text);
-        core.stats.count_error("EXECABORT");
-        session.out.error_text(&format!("EXECABORT Transaction discarded because of: {reason}"));
-        session.multi = None;
-        super::multi::unwatch_all(core, session);
-        return Verdict::Answered;
+/// Whether a command is refused when memory is short. Queueing is, whatever is queued; EXEC is for what it would run.
+fn grows_memory(session: &Session, row: &Row) -> bool {
+    match &session.multi {
+        None => row.flags.has(flag::DENYOOM),
+        Some(multi) if row.name == "exec" => multi.grows_memory,
+        Some(_) => !matches!(row.name, "discard" | "quit" | "reset"),
     }
-    core.stats.count_error(text);
-    session.out.error_text(text);
+}
+
+/// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
+fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
+    core.stats.reject(command.id);
+    let mut text = text.as_ref();
+    let aborted;
+    if command.row.full_name == "exec" {
+        let why = text.strip_prefix(b"ERR ").unwrap_or(text);
+        aborted = [b"EXECABORT Transaction discarded because of: ", why].concat();
+        text = &aborted;
+        session.multi = None;
+        multi::unwatch_all(core, session);
+    }
+    core.stats.count_error_reply(text);
+    session.out.error_bytes(text);
     if let Some(multi) = session.multi.as_mut() {
         multi.aborted = true;
     }

@@ -224,7 +224,7 @@ impl Core {
             let input = conn.inbound.take_piece();
             return run::run(self, session, &input);
         }
-        let pending = session.out.len() > 0 || conn.closing;
+        let pending = !session.out.is_empty() || conn.closing;
         conn.session = Some(session);
         self.consider_direct(index);
         self.note_memory(index);

@@ -14,12 +14,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::slab::Slab;
+use crate::base::cache;
 use crate::base::cpu_time::Meter;
+use crate::base::slab::Slab;
 use crate::base::{clock, reclaim, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
+use crate::keyspace::Freshness;
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
@@ -50,6 +52,16 @@ pub enum Message {
     Push(Box<(u32, u64, bytes::Bytes)>),
     /// Anything rare.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
+}
+
+/// How keys age under the configured policy.
+fn freshness(settings: &Settings) -> Freshness {
+    use crate::config::EvictionPolicy::{AllKeysLfu, VolatileLfu};
+    Freshness {
+        lfu: matches!(settings.maxmemory_policy, Some(AllKeysLfu | VolatileLfu)),
+        log_factor: settings.lfu_log_factor,
+        decay_minutes: settings.lfu_decay_time_min,
+    }
 }
 
 /// What all cores know; nothing on a command's path is written here.
@@ -199,7 +211,11 @@ impl Core {
             id,
             cores,
         };
+        if let Some(shard) = core.shard.as_deref_mut() {
+            shard.space.common.freshness = freshness(&core.settings);
+        }
         core.client_memory_limit = core.settings.client_memory_limit();
+        core.configure_shard();
         core.update_slow_ticks();
         reclaim::enable();
         Ok(core)
@@ -209,8 +225,18 @@ impl Core {
     pub fn configure(&mut self, config: Arc<Config>) {
         self.settings = Arc::new(Settings::from(&*config));
         self.config = config;
+        if let Some(shard) = self.shard.as_deref_mut() {
+            shard.space.common.freshness = freshness(&self.settings);
+        }
         self.client_memory_limit = self.settings.client_memory_limit();
+        self.configure_shard();
         self.update_slow_ticks();
+    }
+
+    fn configure_shard(&mut self) {
+        if let Some(shard) = self.shard.as_deref_mut() {
+            shard.configure(&self.settings);
+        }
     }
 
     /// This core's index.
@@ -231,11 +257,43 @@ impl Core {
         self.now_ms = clock::internal_ms(self.now_us);
     }
 
+    /// Asks the cache for what the sessions that have just arrived will need: their lines are in another core's cache, and
+    /// their keys in none. Stage by stage over all of them, so that the misses overlap.
+    fn fetch_arrivals(&self, first: usize) {
+        let arrivals = || {
+            self.inbox.range(first..).filter_map(|message| match message {
+                Message::Session(session) => Some(session),
+                _ => None,
+            })
+        };
+        if self.inbox.len() == first {
+            return;
+        }
+        arrivals().for_each(|session| cache::prefetch_value(&**session));
+        let shard = self.shard.as_deref();
+        for session in arrivals() {
+            session.reader.prefetch();
+            session.out.prefetch();
+            session.plan.prefetch();
+        }
+        let Some(shard) = shard else { return };
+        for session in arrivals().filter(|session| !session.homeward) {
+            let dict = shard.space.dict(session.client.db);
+            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch(&key));
+        }
+        for session in arrivals().filter(|session| !session.homeward) {
+            let dict = shard.space.dict(session.client.db);
+            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch_entry(&key));
+        }
+    }
+
     /// One turn: everything that has arrived is handled, what it caused is published, then queued to leave.
     /// Returns whether anything happened.
     pub fn turn(&mut self) -> bool {
         self.ring.reap(&mut self.completions);
+        let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
+        self.fetch_arrivals(before);
         if self.is_idle() {
             return false;
         }
@@ -320,6 +378,7 @@ impl Core {
         for watched in self.unwatch_later.drain(..) {
             watched.release_on(&mut shard);
         }
+        shard.configure(&self.settings);
         self.shard = Some(shard);
     }
 
@@ -401,6 +460,7 @@ impl Core {
         let mut more = !reclaim::step(RECLAIM_BUDGET_US);
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
+            shard.space.common.freshness = freshness(&settings);
             if self.active_expire {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);

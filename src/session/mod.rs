@@ -22,8 +22,8 @@ pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;
-pub mod redact;
 pub mod receive;
+pub mod redact;
 pub mod route;
 pub mod run;
 pub mod shadow;
@@ -153,6 +153,8 @@ pub struct Session {
     pub handler: Option<Handler>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
+    /// Where the keys of its next commands are.
+    pub plan: lookahead::Plan,
     /// The next command in the input passed admission already.
     pub admitted: bool,
     /// Close once everything is sent.
@@ -181,6 +183,7 @@ impl Session {
             reply_mark: Out::new().mark(),
             handler: None,
             visit: None,
+            plan: lookahead::Plan::default(),
             admitted: false,
             closing: false,
             homeward: false,

@@ -41,6 +41,8 @@ pub struct Multi {
     pub bytes: usize,
     /// A queued command may write.
     pub writes: bool,
+    /// A queued command may need more memory.
+    pub grows_memory: bool,
 }
 
 /// A watched key.
@@ -100,7 +102,14 @@ pub fn exec(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow
         unwatch_all(core, session);
         return Err(ReplyError::Text("EXECABORT Transaction discarded because of previous errors."));
     }
-    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, shown: None, relocked: false, now_ms: core.now_ms }));
+    session.exec = Some(Box::new(Exec {
+        multi,
+        next: 0,
+        begun: false,
+        shown: None,
+        relocked: false,
+        now_ms: core.now_ms,
+    }));
     Ok(Flow::Exec)
 }
 
@@ -150,6 +159,7 @@ impl Multi {
     /// Notes what a queued command may do.
     pub fn note(&mut self, row: &Row) {
         self.writes |= row.flags.has(flag::WRITE | flag::MAY_REPLICATE);
+        self.grows_memory |= row.flags.has(flag::DENYOOM);
     }
 }
 

@@ -139,7 +139,12 @@ impl Core {
     fn check_query_limit(&mut self, index: u32, held: usize) {
         if held > self.settings.client_query_buffer_limit {
             self.stats.query_buffer_limit_disconnections += 1;
-            client_limits::log_client(self, index, "Closing client that reached max query buffer length: ", "");
+            client_limits::log_client(
+                self,
+                index,
+                "Closing client that reached max query buffer length: ",
+                "",
+            );
             self.kill(index);
         }
     }
@@ -225,13 +230,16 @@ impl Core {
             self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
         let Some(conn) = known else { return };
         conn.direct = Direct::Off;
-        let Some(count) = usize::try_from(completion.result).ok().filter(|&count| count > 0 && !conn.dead) else {
+        let Some(count) = usize::try_from(completion.result).ok().filter(|&count| count > 0 && !conn.dead)
+        else {
             return self.receive_ended(index, completion.result);
         };
         conn.active_ms = self.now_ms;
         self.stats.net_input_bytes += count as u64;
         self.stats.reads += 1;
-        let Some(session) = conn.session.as_mut() else { unreachable!("a session stays while its buffer is lent") };
+        let Some(session) = conn.session.as_mut() else {
+            unreachable!("a session stays while its buffer is lent")
+        };
         // SAFETY: the kernel has written `count` bytes to the room that `start_direct` took from this reader.
         unsafe { session.reader.big_filled(count) };
         let (held, missing) = (session.reader.len(), conn.missing_bytes());

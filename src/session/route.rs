@@ -6,10 +6,19 @@
 
 use super::core::Core;
 use crate::base::slot::{SLOT_COUNT, key_slot};
+use crate::command::keys::scan::parse_cursor;
 use crate::command::keyspec;
 use crate::command::row::{Row, flag};
+use crate::keyspace::Key;
 use crate::resp::Args;
 use crate::shard::lending::CoreSet;
+
+/// Slot and hash of the first key, where its place is fixed.
+pub fn first_key(row: &Row, args: &Args<'_>) -> Option<(u16, u64)> {
+    let index = usize::try_from(row.first_key).ok().filter(|&index| index > 0)?;
+    let key = Key::new(args.get_checked(index)?);
+    Some((key.slot, key.hash))
+}
 
 /// The cores whose shards `row` with `args` touches; the caller knows that it has a handler.
 pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
@@ -33,7 +42,10 @@ pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
             index += step;
         }
     } else if row.name == "scan" {
-        let slot = args.get_checked(1).and_then(crate::base::number::parse_u64).map_or(0, crate::keyspace::cursor_slot);
+        let slot = args
+            .get_checked(1)
+            .and_then(|word| parse_cursor(word).ok())
+            .map_or(0, crate::keyspace::cursor_slot);
         set.insert(core.map.core_of(slot.min(SLOT_COUNT - 1) as u16));
     } else if row.name == "help" {
         set.insert(core.id());

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
@@ -20,9 +20,6 @@ use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
-
-/// Less input than this is a command or two: not worth a look ahead.
-const LOOKAHEAD_BYTES: usize = 256;
 
 /// How a step of a session ended.
 enum Next {
@@ -47,7 +44,6 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
-    let mut warm = 0;
     let next = loop {
         if session.visit.is_some() || session.exec.is_some() || session.closing {
             if session.closing && session.visit.is_none() && session.exec.is_none() {
@@ -58,21 +54,19 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 other => break other,
             }
         }
-        if warm == 0 {
-            warm = match core.shard.as_deref() {
-                Some(shard) if input.ahead().len() > LOOKAHEAD_BYTES => {
-                    lookahead::warm(&shard.space, session.client.db, input.ahead()).max(1)
-                }
-                _ => lookahead::DEPTH,
-            };
+        if session.plan.is_used_up() {
+            session.plan.make(input.ahead());
+            if let Some(shard) = core.shard.as_deref() {
+                session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
+            }
         }
-        warm -= 1;
         match input.next(session.client.authenticated) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
                     && let Some(raw) = input.raw()
                 {
                     split::push(core, &mut session, target, raw);
+                    session.plan.advance();
                     input.advance();
                     continue;
                 }
@@ -86,6 +80,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                             lane.ends.push(session.out.len());
                         }
                         session.admitted = false;
+                        session.plan.advance();
                         input.advance();
                         if core.part_is_over() && session.exec.is_none() && session.visit.is_none() {
                             break Next::Rest;
@@ -218,6 +213,9 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
             }
             Some(only) => {
                 core.stats.hops_out += 1;
+                if session.plan.is_used_up() {
+                    session.plan.make_single(route::first_key(command.row, args));
+                }
                 return Next::Travel(only);
             }
             None => session.lent = Some(Box::new(Lent::new(wanted, core.cores()))),
@@ -279,7 +277,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
             let result = multi::watch(core, session, args, hands, now_ms);
             if let Err(error) = result {
                 session.out.rewind(mark);
-                session.out.error_text(error.text(""));
+                session.out.error_bytes(error.text(b""));
             }
             result.is_err()
         }
@@ -329,17 +327,20 @@ fn call_control(
     let result = control(core, session, args);
     match (&result, session.exec.as_mut()) {
         (Ok(Flow::OnAllShards(_)), _) => {}
-        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => exec.shown = Some(OwnedCommand::from_args(args)),
+        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => {
+            exec.shown = Some(OwnedCommand::from_args(args))
+        }
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
-    if !matches!(result, Ok(Flow::OnAllShards(_))) {
+    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Visit(_))) {
         core.account(session, command, args, started, result.is_err());
     }
     match result {
         Ok(Flow::Done) => Next::Done,
         Ok(Flow::Visit(visit)) => {
-            session.visit = Some(Box::new(VisitState { visit, origin: core.id(), done: 0 }));
+            let ticks = ticks::now().wrapping_sub(started);
+            session.visit = Some(Box::new(VisitState::new(visit, core.id(), command, args, ticks)));
             Next::Again
         }
         Ok(Flow::Exec) => Next::Again,
@@ -354,7 +355,7 @@ fn call_control(
         Err(error) => {
             session.out.rewind(mark);
             let text = std::mem::take(&mut core.outcome.error_text);
-            session.out.error_text(error.text(&text));
+            session.out.error_bytes(error.text(&text));
             core.stats.count_error_reply(session.out.since(mark));
             Next::Done
         }
@@ -463,11 +464,8 @@ fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.
 fn end_reply_mode(session: &mut Session) {
     match session.client.reply {
-        ReplyMode::On => return,
-        ReplyMode::SkipNext => {
-            session.client.reply = ReplyMode::Skip;
-            return;
-        }
+        ReplyMode::On => {}
+        ReplyMode::SkipNext => session.client.reply = ReplyMode::Skip,
         ReplyMode::Off => session.out.rewind(session.reply_mark),
         ReplyMode::Skip => {
             session.out.rewind(session.reply_mark);

@@ -6,6 +6,9 @@
 
 use super::Session;
 use super::core::Core;
+use crate::base::ticks;
+use crate::command::lookup::Command;
+use crate::resp::{Args, OwnedCommand};
 use crate::shard::Shard;
 
 /// What is done on each core.
@@ -29,6 +32,38 @@ pub struct VisitState {
     pub origin: usize,
     /// Cores done.
     pub done: usize,
+    /// The command it serves.
+    pub command: Command,
+    /// Its words, for the slow log.
+    pub words: OwnedCommand,
+    /// Clock ticks spent so far, on all cores.
+    pub ticks: u64,
+}
+
+impl VisitState {
+    /// A visit that begins on core `origin`, for a command that has taken `ticks` so far.
+    pub fn new(
+        visit: Box<dyn Visit>,
+        origin: usize,
+        command: Command,
+        args: &Args<'_>,
+        ticks: u64,
+    ) -> VisitState {
+        VisitState { visit, origin, done: 0, command, words: OwnedCommand::from_args(args), ticks }
+    }
+
+    /// Writes the reply and books the command.
+    fn finish(self, core: &mut Core, session: &mut Session) {
+        let started = ticks::now();
+        let mark = session.out.mark();
+        self.visit.finish(core, session);
+        let failed = session.out.since(mark).first() == Some(&b'-');
+        if failed {
+            core.stats.count_error_reply(session.out.since(mark));
+        }
+        let ticks = self.ticks + ticks::now().wrapping_sub(started);
+        core.account_visit(session, self.command, &self.words.args(), ticks, failed);
+    }
 }
 
 /// Where a visit goes next.
@@ -56,7 +91,9 @@ pub fn step(core: &mut Core, session: &mut Session, mut state: Box<VisitState>) 
             session.visit = Some(state);
             return Journey::Wait;
         }
+        let started = ticks::now();
         state.visit.at(core, session);
+        state.ticks += ticks::now().wrapping_sub(started);
         state.done += 1;
         let next = (state.origin + state.done) % cores;
         if cores > 1 {
@@ -64,6 +101,6 @@ pub fn step(core: &mut Core, session: &mut Session, mut state: Box<VisitState>) 
             return Journey::On(next);
         }
     }
-    state.visit.finish(core, session);
+    state.finish(core, session);
     Journey::Over
 }

@@ -63,6 +63,8 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
             for (core, slot) in shards.iter_mut().enumerate() {
                 spaces.push(match slot.as_deref_mut() {
                     Some(Shard { space, log, .. }) => {
+                        // Its core may have missed a CONFIG SET while the shard was away.
+                        space.common.freshness = super::freshness(settings);
                         space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
                         if core == *log_at && log.is_read() {
                             staging = Some(&mut log.staging);
@@ -87,10 +89,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
     outcome.dirty = 0;
     let Err(error) = result else { return false };
     out.rewind(mark);
-    match error {
-        ReplyError::Formatted => out.error_text(&outcome.error_text),
-        _ => out.error_text(error.text(&outcome.error_text)),
-    }
+    out.error_bytes(error.text(&outcome.error_text));
     true
 }
 
@@ -102,7 +101,20 @@ fn call<'a>(
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
     let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
-    handler(&mut Cx { args, out, db, now_ms, wall_offset_ms, settings, row, spaces, map, access, staging, outcome })
+    handler(&mut Cx {
+        args,
+        out,
+        db,
+        now_ms,
+        wall_offset_ms,
+        settings,
+        row,
+        spaces,
+        map,
+        access,
+        staging,
+        outcome,
+    })
 }
 
 /// Turns keys that expired or were evicted on access into effects (before the command's own) and events.

@@ -10,8 +10,9 @@ pub mod execute;
 pub mod lending;
 pub mod upkeep;
 
+use crate::config::{EvictionPolicy, Settings};
 use crate::effect::Log;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Freshness, Keyspace};
 
 /// One core's share of the keys, and the log of what happened to them.
 pub struct Shard {
@@ -23,6 +24,23 @@ pub struct Shard {
     pub log: Log,
     /// Changes since the last save (`rdb_changes_since_last_save`, summed over cores).
     pub dirty: u64,
+}
+
+impl Shard {
+    /// Takes the recency clock's settings into use; a shard that was lent catches up when it comes home.
+    pub fn configure(&mut self, settings: &Settings) {
+        self.space.common.freshness = freshness(settings);
+    }
+}
+
+/// The recency clock that `maxmemory-policy` and the `lfu-*` directives ask for.
+fn freshness(settings: &Settings) -> Freshness {
+    use EvictionPolicy::{AllKeysLfu, VolatileLfu};
+    Freshness {
+        lfu: matches!(settings.maxmemory_policy, Some(AllKeysLfu | VolatileLfu)),
+        log_factor: settings.lfu_log_factor,
+        decay_minutes: settings.lfu_decay_time_min,
+    }
 }
 
 // Shards travel between threads: the compiler checks that every field may.

@@ -70,6 +70,7 @@ impl Exclusions {
 
 fn parse_mode(action: &str) -> Mode {
     match action.split_once(':').unwrap_or((action, "")) {
+        ("exact", _) => Mode::Exact,
         ("skip", _) => Mode::Skip,
         ("shape", _) => Mode::Shape,
         ("random", _) => Mode::Random,

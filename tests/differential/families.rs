@@ -1,46 +1,55 @@
-//! One generator per command: name, weight, arguments. A table of commands, by Redis' groups.
+//! One generator per command on keys: name, weight, arguments. A table of commands, by Redis' groups; `control` has the others.
 //!
 //! Called by `traffic`. A command without a row is not generated; the harness prints which ones both servers know but
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
+use crate::control;
 use crate::traffic::{Args, Step, Traffic, words};
 
 /// Makes one step (or several that belong together).
 pub type Generator = fn(&mut Traffic) -> Vec<Step>;
 
-type Row = (&'static str, u64, Generator);
+/// Name, weight, generator.
+pub type Row = (&'static str, u64, Generator);
+
+/// Rows of commands on keys.
+pub fn on_keys() -> impl Iterator<Item = Row> {
+    STRING.iter().chain(BITMAP).chain(GENERIC).chain(HASH).copied()
+}
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    STRING
-        .iter()
-        .chain(BITMAP)
-        .chain(GENERIC)
-        .chain(HASH)
-        .chain(CONNECTION)
-        .chain(SERVER)
-        .chain(TRANSACTION)
-        .copied()
+    on_keys().chain(control::all())
 }
 
-fn one(args: Args) -> Vec<Step> {
+/// What any of the rows on keys makes that both servers know.
+pub fn any_on_keys(t: &mut Traffic) -> Vec<Step> {
+    let chosen = t.prng.pick(&t.on_keys.clone());
+    chosen(t)
+}
+
+/// A single command.
+pub fn one(args: Args) -> Vec<Step> {
     vec![Step::Command(args)]
 }
 
 /// A command from its parts: text literals and generated words.
 macro_rules! line {
     ($($part:expr),+ $(,)?) => {
-        one(vec![$(Vec::<u8>::from($part)),+])
+        $crate::families::one(vec![$(Vec::<u8>::from($part)),+])
     };
 }
+pub(crate) use line;
 
-fn with(name: &str, rest: Args) -> Vec<Step> {
+/// A command from its name's words and its other arguments.
+pub fn with(name: &str, rest: Args) -> Vec<Step> {
     let mut args = words(name);
     args.extend(rest);
     one(args)
 }
 
-fn number(value: i64) -> Vec<u8> {
+/// An integer as an argument.
+pub fn number(value: i64) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
@@ -241,6 +250,10 @@ fn scan(t: &mut Traffic) -> Vec<Step> {
     if t.prng.chance(40) {
         args.extend([b"TYPE".to_vec(), t.prng.pick(&["string", "hash", "list", "nosuch"]).into()]);
     }
+    if t.prng.chance(5) {
+        args[1] = t.garbage();
+        return one(args);
+    }
     if t.prng.chance(80) { vec![Step::ScanAll(args, 1)] } else { one(args) }
 }
 
@@ -291,7 +304,11 @@ const GENERIC: &[Row] = &[
     ("randomkey", 2, |_| line!("RANDOMKEY")),
     ("scan", 4, scan),
     ("object", 6, |t| {
-        line!("OBJECT", t.prng.pick(&["ENCODING", "encoding", "REFCOUNT", "IDLETIME", "FREQ"]), t.any_key())
+        line!(
+            "OBJECT",
+            t.prng.pick(&["ENCODING", "encoding", "REFCOUNT", "IDLETIME", "FREQ", "NOSUCH"]),
+            t.any_key()
+        )
     }),
     ("sort", 2, |t| sort(t, "SORT")),
     ("sort_ro", 2, |t| sort(t, "SORT_RO")),
@@ -362,234 +379,4 @@ const HASH: &[Row] = &[
     }),
     ("hrandfield", 5, hrandfield),
     ("hscan", 4, hscan),
-];
-
-fn client(t: &mut Traffic) -> Vec<Step> {
-    const LINES: [&str; 22] = [
-        "CLIENT GETNAME",
-        "CLIENT SETNAME conn-1",
-        "CLIENT SETNAME other",
-        "CLIENT ID",
-        "CLIENT NO-EVICT on",
-        "CLIENT NO-EVICT off",
-        "CLIENT NO-EVICT maybe",
-        "CLIENT UNPAUSE",
-        "CLIENT UNBLOCK 999999999",
-        "CLIENT UNBLOCK 999999999 ERROR",
-        "CLIENT UNBLOCK abc",
-        "CLIENT GETREDIR",
-        "CLIENT TRACKINGINFO",
-        "CLIENT CACHING yes",
-        "CLIENT TRACKING off",
-        "CLIENT REPLY on",
-        "CLIENT REPLY garbage",
-        "CLIENT HELP",
-        "CLIENT NOSUCH",
-        "CLIENT SETNAME",
-        "CLIENT TRACKING maybe",
-        "CLIENT",
-    ];
-    let mut args = words(t.prng.pick(&LINES));
-    if t.prng.chance(10) && args.len() > 1 {
-        args[1] = args[1].to_ascii_lowercase();
-    }
-    one(args)
-}
-
-fn hello(t: &mut Traffic) -> Vec<Step> {
-    let line = t.prng.pick(&[
-        "HELLO",
-        "HELLO 2",
-        "HELLO 3",
-        "HELLO 3 SETNAME me",
-        "HELLO 4",
-        "HELLO x",
-        "HELLO 2 AUTH default",
-        "HELLO 3 NOSUCH",
-        "HELLO 3 AUTH default wrong",
-    ]);
-    let back = format!("HELLO {}", t.proto);
-    vec![Step::Command(words(line)), Step::Command(words(&back))]
-}
-
-fn reset(t: &mut Traffic) -> Vec<Step> {
-    let back = format!("HELLO {}", t.proto);
-    vec![Step::Command(words("RESET")), Step::Command(words(&back))]
-}
-
-const CONNECTION: &[Row] = &[
-    ("ping", 3, |t| if t.prng.chance(50) { line!("PING") } else { line!("PING", t.value()) }),
-    ("echo", 3, |t| line!("ECHO", t.value())),
-    ("select", 6, |t| {
-        let database = if t.prng.chance(70) { b"0".to_vec() } else { t.small(0, 3) };
-        let mut steps = line!("SELECT", database);
-        if t.prng.chance(10) {
-            steps = line!("SELECT", t.prng.pick(&["16", "-1", "15", "x", "99999999999"]));
-            steps.extend(line!("SELECT", "0"));
-        }
-        steps
-    }),
-    ("client", 6, client),
-    ("hello", 2, hello),
-    ("reset", 1, reset),
-    ("auth", 1, |t| {
-        let line =
-            t.prng.pick(&["AUTH wrong", "AUTH default wrong", "AUTH nobody wrong", "AUTH a b c", "AUTH"]);
-        one(words(line))
-    }),
-];
-
-fn server_line(t: &mut Traffic, lines: &[&str]) -> Vec<Step> {
-    one(words(t.prng.pick(lines)))
-}
-
-const CONFIG_LINES: [&str; 26] = [
-    "CONFIG GET maxmemory",
-    "CONFIG GET maxmemory-policy",
-    "CONFIG GET hash-max-listpack-entries",
-    "CONFIG GET hash-max-ziplist-*",
-    "CONFIG GET nosuch",
-    "CONFIG GET timeout maxclients",
-    "CONFIG GET slowlog-*",
-    "CONFIG GET LFU-*",
-    "CONFIG SET hash-max-listpack-entries 64",
-    "CONFIG SET hash-max-listpack-entries 128",
-    "CONFIG SET hash-max-ziplist-value 64",
-    "CONFIG SET slowlog-max-len 100 timeout 0",
-    "CONFIG SET timeout -1",
-    "CONFIG SET timeout abc",
-    "CONFIG SET nosuch 1",
-    "CONFIG SET timeout 0 timeout 0",
-    "CONFIG SET timeout",
-    "CONFIG SET maxmemory-policy nosuch",
-    "CONFIG SET maxmemory 10gb",
-    "CONFIG SET maxmemory 0",
-    "CONFIG SET maxmemory 1zb",
-    "CONFIG SET lazyfree-lazy-user-del maybe",
-    "CONFIG SET lfu-log-factor 10",
-    "CONFIG SET databases 4",
-    "CONFIG NOSUCH",
-    "CONFIG",
-];
-
-const COMMAND_LINES: [&str; 18] = [
-    "COMMAND GETKEYS SET k v",
-    "COMMAND GETKEYS MSET a 1 b 2 c 3",
-    "COMMAND GETKEYS GET",
-    "COMMAND GETKEYS NOSUCH x",
-    "COMMAND GETKEYS PING",
-    "COMMAND GETKEYS BITOP AND d a b",
-    "COMMAND GETKEYS SORT k STORE d",
-    "COMMAND GETKEYS MGET a b c",
-    "COMMAND GETKEYSANDFLAGS SET k v",
-    "COMMAND GETKEYSANDFLAGS COPY a b",
-    "COMMAND GETKEYSANDFLAGS MSET a 1 b 2",
-    "COMMAND GETKEYSANDFLAGS GETEX k",
-    "COMMAND INFO nosuch",
-    "COMMAND NOSUCH",
-    "COMMAND GETKEYS",
-    "COMMAND COUNT",
-    "COMMAND LIST FILTERBY NOSUCH x",
-    "COMMAND GETKEYS RENAME a b",
-];
-
-const DEBUG_LINES: [&str; 7] = [
-    "DEBUG SLEEP 0",
-    "DEBUG SET-ACTIVE-EXPIRE 1",
-    "DEBUG SET-ACTIVE-EXPIRE 0",
-    "DEBUG NOSUCH",
-    "DEBUG",
-    "DEBUG DIGEST-VALUE missing",
-    "DEBUG OBJECT missing",
-];
-
-const SERVER: &[Row] = &[
-    ("dbsize", 3, |_| line!("DBSIZE")),
-    ("flushdb", 1, |t| server_line(t, &["FLUSHDB", "FLUSHDB SYNC", "FLUSHDB ASYNC", "FLUSHDB BAD"])),
-    ("flushall", 1, |t| server_line(t, &["FLUSHALL", "FLUSHALL SYNC", "FLUSHALL ASYNC", "FLUSHALL BAD"])),
-    ("swapdb", 2, |t| line!("SWAPDB", t.small(0, 3), t.small(0, 3))),
-    ("time", 1, |_| line!("TIME")),
-    ("lastsave", 1, |_| line!("LASTSAVE")),
-    ("role", 1, |_| line!("ROLE")),
-    ("info", 1, |t| {
-        server_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])
-    }),
-    ("config", 4, |t| server_line(t, &CONFIG_LINES)),
-    ("command", 3, |t| server_line(t, &COMMAND_LINES)),
-    ("memory", 2, |t| {
-        if t.prng.chance(60) {
-            line!("MEMORY", "USAGE", t.any_key())
-        } else {
-            server_line(
-                t,
-                &[
-                    "MEMORY HELP",
-                    "MEMORY NOSUCH",
-                    "MEMORY USAGE missing SAMPLES -1",
-                    "MEMORY USAGE",
-                    "MEMORY PURGE",
-                ],
-            )
-        }
-    }),
-    ("slowlog", 1, |t| {
-        server_line(t, &["SLOWLOG LEN", "SLOWLOG GET 0", "SLOWLOG RESET", "SLOWLOG GET x", "SLOWLOG NOSUCH"])
-    }),
-    ("latency", 1, |t| {
-        server_line(
-            t,
-            &[
-                "LATENCY RESET nosuch",
-                "LATENCY LATEST",
-                "LATENCY HISTORY nosuch",
-                "LATENCY HISTOGRAM get",
-                "LATENCY NOSUCH",
-            ],
-        )
-    }),
-    ("debug", 1, |t| server_line(t, &DEBUG_LINES)),
-    ("lolwut", 1, |_| line!("LOLWUT")),
-];
-
-/// A whole transaction: WATCH perhaps, MULTI, some commands, EXEC or DISCARD; rarely an error inside.
-fn transaction(t: &mut Traffic) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if t.prng.chance(40) {
-        let keys = t.keys(3, Traffic::any_key);
-        steps.extend(with("WATCH", keys));
-        if t.prng.chance(40) {
-            steps.extend(set(t));
-        }
-    }
-    steps.extend(line!("MULTI"));
-    for _ in 0..t.prng.below(6) {
-        let inner: [Generator; 8] = [
-            set,
-            mset,
-            |t| line!("GET", t.any_key()),
-            |t| line!("INCR", t.int_key()),
-            |t| hset(t, "HSET"),
-            |t| line!("HGETALL", t.hash_key()),
-            |t| expire(t, "EXPIRE"),
-            |t| line!("DEL", t.any_key(), t.any_key()),
-        ];
-        let chosen = t.prng.pick(&inner);
-        steps.extend(chosen(t));
-    }
-    if t.prng.chance(4) {
-        steps.extend(line!("NOSUCHCOMMAND", "x"));
-    }
-    steps.extend(if t.prng.chance(85) { line!("EXEC") } else { line!("DISCARD") });
-    steps
-}
-
-const TRANSACTION: &[Row] = &[
-    ("multi", 5, transaction),
-    ("exec", 1, |_| line!("EXEC")),
-    ("discard", 1, |_| line!("DISCARD")),
-    ("watch", 2, |t| {
-        let keys = t.keys(3, Traffic::any_key);
-        with("WATCH", keys)
-    }),
-    ("unwatch", 1, |_| line!("UNWATCH")),
 ];

@@ -29,8 +29,8 @@ pub enum Step {
     },
 }
 
-/// Never spoilt: a garbled argument could block, sleep for years, or evict by the own memory figures.
-const UNSPOILT: [&str; 3] = ["config", "debug", "wait"];
+/// Never spoilt: a garbled argument could block, sleep for years, end the server, evict by the own memory figures, or get several replies.
+const UNSPOILT: [&str; 6] = ["config", "debug", "wait", "shutdown", "unsubscribe", "punsubscribe"];
 
 /// What a generator needs.
 pub struct Traffic {
@@ -38,7 +38,9 @@ pub struct Traffic {
     pub prng: Prng,
     /// RESP version of the connection (HELLO and RESET go back to it).
     pub proto: u8,
-    table: Vec<(&'static str, u64, families::Generator)>,
+    table: Vec<families::Row>,
+    /// Generators of commands on keys, each as often as its weight says.
+    pub on_keys: std::rc::Rc<[families::Generator]>,
     total_weight: u64,
 }
 
@@ -48,7 +50,9 @@ impl Traffic {
         let table: Vec<_> = families::all().filter(|row| known.contains(row.0)).collect();
         let total_weight = table.iter().map(|row| row.1).sum();
         assert!(total_weight > 0, "the two servers have no command in common");
-        Traffic { prng: Prng::new(seed), proto, table, total_weight }
+        let on_keys = families::on_keys().filter(|row| known.contains(row.0));
+        let on_keys = on_keys.flat_map(|row| std::iter::repeat_n(row.2, row.1 as usize)).collect();
+        Traffic { prng: Prng::new(seed), proto, table, on_keys, total_weight }
     }
 
     /// The next step (several commands when they belong together).

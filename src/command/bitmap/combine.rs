@@ -70,14 +70,11 @@ pub fn bitop(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
                 b""
             }
         };
-        if index == 3 {
-            result.extend_from_slice(source);
-        } else {
-            operation.fold(&mut result, source);
+        match operation {
+            Operation::Not => result.extend(source.iter().map(|byte| !byte)),
+            _ if index == 3 => result.extend_from_slice(source),
+            _ => operation.fold(&mut result, source),
         }
-    }
-    if operation == Operation::Not {
-        result.iter_mut().for_each(|byte| *byte = !*byte);
     }
     let len = result.len();
     save(cx, result);

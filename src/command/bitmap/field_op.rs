@@ -117,7 +117,9 @@ impl FieldType {
         match overflow {
             Overflow::Wrap => Some(self.value_of(sum as u64)),
             // Redis measures the room above with 64 bits: a number set so far below that the room overflows saturates above.
-            Overflow::Saturate if self.signed && self.bits < 64 && most - value > i128::from(i64::MAX) => Some(most as i64),
+            Overflow::Saturate if self.signed && self.bits < 64 && most - value > i128::from(i64::MAX) => {
+                Some(most as i64)
+            }
             Overflow::Saturate => Some(sum.clamp(least, most) as i64),
             Overflow::Fail => None,
         }

@@ -8,9 +8,15 @@ use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
 use crate::keyspace::{Access, Expire, StrIn, combine_digests, database_digest, value_digest};
 
-/// Whether `subcommand` is served here.
-pub fn serves(subcommand: &[u8]) -> bool {
-    ["digest", "digest-value", "object", "populate"].iter().any(|name| name.as_bytes().eq_ignore_ascii_case(subcommand))
+/// Whether `subcommand` with so many words in all is served here.
+pub fn serves(subcommand: &[u8], words: usize) -> bool {
+    match subcommand.to_ascii_lowercase().as_slice() {
+        b"digest" => words == 2,
+        b"digest-value" => true,
+        b"object" => words == 3 || words == 4,
+        b"populate" => (3..=5).contains(&words),
+        _ => false,
+    }
 }
 
 /// `DEBUG DIGEST | DIGEST-VALUE key … | OBJECT key | POPULATE count [prefix] [size]`
@@ -53,9 +59,6 @@ fn digest_values(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 }
 
 fn object(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
-    if cx.argc() < 3 {
-        return Err(ReplyError::Syntax);
-    }
     let (key, now_ms) = (cx.key(2), cx.now_ms);
     let Some(entry) = cx.dbm(&key).peek(&key) else { return Err(ReplyError::NoSuchKey) };
     let (encoding, lru, bytes) = (entry.encoding(), entry.lru(), entry.heap_bytes());
@@ -70,14 +73,8 @@ fn object(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 }
 
 fn populate(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
-    if !(3..=5).contains(&cx.argc()) {
-        return Err(ReplyError::Syntax);
-    }
-    let not_positive = ReplyError::Text("ERR value is out of range, must be positive");
-    let number = |word: &[u8]| match parse_i64(word) {
-        Some(number) if number >= 0 => Ok(number as usize),
-        Some(_) => Err(not_positive),
-        None => Err(ReplyError::NotInteger),
+    let number = |word: &[u8]| {
+        parse_i64(word).and_then(|number| usize::try_from(number).ok()).ok_or(ReplyError::NotPositive)
     };
     let count = number(cx.arg(2))?;
     let prefix = if cx.argc() > 3 { cx.arg(3) } else { b"key" };

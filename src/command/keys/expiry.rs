@@ -4,7 +4,7 @@
 //! as PEXPIREAT with a wall time, or as DEL if it is already due. Source: redis' expire.c for ranges, options and texts.
 
 use crate::base::number::{DigitBuffer, parse_i64};
-use crate::command::reply_error::{ReplyError, invalid_expire};
+use crate::command::reply_error::{ReplyError, invalid_expire, quoting};
 use crate::command::{Cx, notify};
 
 /// What the number of a command means.
@@ -54,13 +54,15 @@ impl Options {
                 b"gt" => options.gt = true,
                 b"lt" => options.lt = true,
                 _ => {
-                    let text = format!("ERR Unsupported option {}", String::from_utf8_lossy(word));
+                    let text = quoting("ERR Unsupported option ", word, "");
                     return Err(cx.fail(text));
                 }
             }
         }
         if options.nx && (options.xx || options.gt || options.lt) {
-            return Err(ReplyError::Text("ERR NX and XX, GT or LT options at the same time are not compatible"));
+            return Err(ReplyError::Text(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
         }
         if options.gt && options.lt {
             return Err(ReplyError::Text("ERR GT and LT options at the same time are not compatible"));

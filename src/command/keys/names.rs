@@ -3,7 +3,7 @@
 //! Called through their rows; source and target may lie on different shards, both are in hand. Invariant: value and expiry go together. Source:
 //! redis' db.c for the order of checks and events.
 
-use crate::base::number::parse_i64;
+use crate::command::arguments::parse_database;
 use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
 use crate::keyspace::Key;
@@ -24,7 +24,8 @@ fn rename_to(cx: &mut Cx<'_>, only_new: bool) -> Result<(), ReplyError> {
         return Err(ReplyError::NoSuchKey);
     }
     let same = from.bytes == to.bytes;
-    if !same && !(only_new && cx.lookup_write(&to).is_some()) {
+    let refused = same || (only_new && cx.lookup_write(&to).is_some());
+    if !refused {
         cx.dbm(&to).remove(&to);
         if let Some(entry) = cx.dbm(&from).take(&from) {
             cx.dbm(&to).put(&to, entry);
@@ -44,23 +45,9 @@ fn rename_to(cx: &mut Cx<'_>, only_new: bool) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// A database index as redis' getIntFromObject and selectDb judge it.
-fn database(cx: &mut Cx<'_>, word: &[u8]) -> Result<usize, ReplyError> {
-    let index = parse_i64(word).ok_or(ReplyError::NotInteger)?;
-    if i32::try_from(index).is_err() {
-        let text = format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX);
-        return Err(cx.fail(text));
-    }
-    match usize::try_from(index) {
-        Ok(index) if index < cx.settings.databases => Ok(index),
-        _ => Err(ReplyError::Text("ERR DB index is out of range")),
-    }
-}
-
 /// `MOVE key db`
 pub fn move_key(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
-    let word = cx.arg(2);
-    let (from, to) = (cx.db, database(cx, word)?);
+    let (from, to) = (cx.db, parse_database(cx.arg(2), cx.settings.databases)?);
     if from == to {
         return Err(ReplyError::Text("ERR source and destination objects are the same"));
     }
@@ -94,8 +81,7 @@ pub fn copy(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
             replace = true;
         } else if word.eq_ignore_ascii_case(b"db") && index + 1 < cx.argc() {
             index += 1;
-            let word = cx.arg(index);
-            to_db = database(cx, word)?;
+            to_db = parse_database(cx.arg(index), cx.settings.databases)?;
         } else {
             return Err(ReplyError::Syntax);
         }

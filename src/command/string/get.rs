@@ -35,7 +35,8 @@ pub fn strlen(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 pub fn getdel(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let key = cx.key(1);
     reply_old(cx, &key)?;
-    delete(cx, &key, false);
+    let lazy = cx.settings.lazyfree_lazy_user_del;
+    delete(cx, &key, lazy);
     Ok(())
 }
 

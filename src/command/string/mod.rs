@@ -11,6 +11,8 @@ pub mod multi;
 mod options;
 pub mod range;
 pub mod set;
+#[cfg(test)]
+mod tests;
 
 use crate::base::number::DigitBuffer;
 use crate::command::reply_error::ReplyError;

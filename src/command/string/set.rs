@@ -57,23 +57,18 @@ pub fn set(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// SET as it leaves: with PXAT instead of the other times, else without GET.
+/// SET as it leaves: with PXAT alone for any time, else without GET.
 fn propagate_set(cx: &mut Cx<'_>, options: &Options, wall_ms: Option<i64>) {
-    match (options.expire, wall_ms) {
-        (Some((clock, _)), Some(ms)) if clock != Clock::UnixMillis => propagate_pxat(cx, 2, ms),
-        (None, _) if options.get && cx.is_observed() => {
-            let args = cx.args;
-            let is_get = |word: &[u8]| word.eq_ignore_ascii_case(b"get");
-            let words: SmallVec<[&[u8]; 8]> = args
-                .iter()
-                .enumerate()
-                .filter(|(at, word)| *at < 3 || !is_get(word))
-                .map(|(_, word)| word)
-                .collect();
-            cx.propagate_as(&words);
-        }
-        _ => cx.propagate(),
+    if let Some(ms) = wall_ms {
+        return propagate_pxat(cx, 2, ms);
     }
+    if !options.get || !cx.is_observed() {
+        return cx.propagate();
+    }
+    let is_get = |word: &[u8]| word.eq_ignore_ascii_case(b"get");
+    let words = cx.args.iter().enumerate().filter(|(at, word)| *at < 3 || !is_get(word));
+    let words: SmallVec<[&[u8]; 8]> = words.map(|(_, word)| word).collect();
+    cx.propagate_as(&words);
 }
 
 /// `SET key value PXAT ms`, the value being word `value`.

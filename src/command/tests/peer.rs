@@ -93,7 +93,7 @@ fn ours(table: &Table, proto: u8, words: &[Vec<u8>]) -> Vec<u8> {
         }
         Ok(_) => {
             if let Err(error) = describe::run(table, &args, &mut out) {
-                out.error_text(error.text(""));
+                out.error_bytes(error.text(b""));
             }
         }
     }

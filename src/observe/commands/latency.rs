@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::latency_doctor;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::observe::latency::{SERIES_LEN, Samples};
 use crate::observe::sparkline;
 use crate::resp::{Args, Out};
@@ -63,10 +63,8 @@ impl Visit for Gather {
                     session.out.verbatim("txt", text.as_bytes());
                 }
                 None => {
-                    let text =
-                        format!("ERR No samples available for event '{}'", String::from_utf8_lossy(name));
-                    core.stats.count_error(&text);
-                    session.out.error_text(&text);
+                    let text = quoting("ERR No samples available for event '", name, "'");
+                    session.out.error_bytes(&text);
                 }
             },
             Show::Doctor => {

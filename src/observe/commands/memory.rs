@@ -66,7 +66,8 @@ enum Figure {
 fn write_stats(totals: &Totals, out: &mut Out) {
     let figures = Figures::read(totals);
     let keys = totals.keys();
-    let per_key = if keys == 0 { 0 } else { figures.used.saturating_sub(figures.startup) as u64 / keys };
+    let net = figures.used.saturating_sub(figures.startup) as u64;
+    let per_key = net.checked_div(keys).unwrap_or(0);
     let count = |value: usize| Figure::Count(value as i64);
     let less = |part: usize, whole: usize| Figure::Count(part as i64 - whole as i64);
     let rows = [

@@ -94,6 +94,13 @@ pub struct Completion {
     pub more: bool,
 }
 
+/// Whether the kernel gives us a ring of our kind at all.
+///
+/// Errors: those of io_uring_setup: ENOSYS and EPERM where it is missing or forbidden, EINVAL where it is too old.
+pub fn probe() -> io::Result<()> {
+    IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(8).map(|_: IoUring| ())
+}
+
 /// The ring of one core.
 pub struct Ring {
     uring: IoUring,
@@ -235,8 +242,9 @@ impl Ring {
             // SAFETY: no argument is passed (null, size 0), as enter without EXT_ARG wants it.
             unsafe { self.uring.submitter().enter::<libc::sigset_t>(queued, 0, flags, None) }
         } else {
-            let time =
-                types::Timespec::new().sec(timeout_us / 1_000_000).nsec((timeout_us % 1_000_000) as u32 * 1000);
+            let time = types::Timespec::new()
+                .sec(timeout_us / 1_000_000)
+                .nsec((timeout_us % 1_000_000) as u32 * 1000);
             self.uring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&time))
         };
         match result {

@@ -7,9 +7,9 @@ use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag};
 use super::connection::{BAD_NAME, is_plain};
-use super::{at_most, fail, is, quoted};
+use super::{at_most, fail, is};
 use crate::base::number::parse_i64;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::resp::Args;
 
 /// The commands of this file.
@@ -56,11 +56,11 @@ fn setinfo(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Fl
     } else if is(option, "lib-ver") {
         &mut session.client.lib_ver
     } else {
-        let text = format!("ERR Unrecognized option '{}'", quoted(option));
+        let text = quoting("ERR Unrecognized option '", option, "'");
         return Err(fail(core, text));
     };
     if !is_plain(value) {
-        let text = format!("ERR {} cannot contain spaces, newlines or special characters.", quoted(option));
+        let text = quoting("ERR ", option, " cannot contain spaces, newlines or special characters.");
         return Err(fail(core, text));
     }
     *place = value.to_vec();

@@ -7,9 +7,9 @@ use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
 use super::client_row::{self, ClientKind, ClientRow};
-use super::{fail, is, quoted};
+use super::{fail, is};
 use crate::base::number::parse_i64;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::resp::Args;
 
 /// The commands of this file.
@@ -55,15 +55,13 @@ impl Visit for Filter {
         }
     }
 
-    fn finish(self: Box<Self>, core: &mut Core, session: &mut Session) {
+    fn finish(self: Box<Self>, _: &mut Core, session: &mut Session) {
         if !self.by_address {
             session.out.integer(self.killed);
         } else if self.killed > 0 {
             session.out.ok();
         } else {
-            let text = "ERR No such client";
-            core.stats.count_error(text);
-            session.out.error_text(text);
+            session.out.error_bytes(ReplyError::NoSuchClient.text(b""));
         }
     }
 }
@@ -90,7 +88,7 @@ fn parse(core: &mut Core, args: &Args<'_>) -> Result<Filter, ReplyError> {
         } else if is(option, "type") {
             filter.kind = ClientKind::named(value);
             if filter.kind.is_none() {
-                let text = format!("ERR Unknown client type '{}'", quoted(value));
+                let text = quoting("ERR Unknown client type '", value, "'");
                 return Err(fail(core, text));
             }
         } else if is(option, "addr") {
@@ -99,7 +97,7 @@ fn parse(core: &mut Core, args: &Args<'_>) -> Result<Filter, ReplyError> {
             filter.laddr = Some(value.to_vec());
         } else if is(option, "user") {
             if value != b"default" {
-                let text = format!("ERR No such user '{}'", quoted(value));
+                let text = quoting("ERR No such user '", value, "'");
                 return Err(fail(core, text));
             }
         } else if is(option, "skipme") {

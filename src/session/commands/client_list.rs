@@ -7,9 +7,9 @@ use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
 use super::client_row::{self, ClientKind, ClientRow};
-use super::{fail, is, quoted};
+use super::{fail, is};
 use crate::base::number::parse_i64;
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::resp::Args;
 
 /// The commands of this file.
@@ -70,7 +70,7 @@ fn list(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, Reply
         match ClientKind::named(args.get(3)) {
             Some(kind) => Wanted::Kind(kind),
             None => {
-                let text = format!("ERR Unknown client type '{}'", quoted(args.get(3)));
+                let text = quoting("ERR Unknown client type '", args.get(3), "'");
                 return Err(fail(core, text));
             }
         }

@@ -7,9 +7,10 @@
 use super::super::core::Core;
 use super::super::pubsub::Reproto;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag, multi};
-use super::{fail, is, quoted};
+use super::{fail, is};
 use crate::base::number::parse_i64;
-use crate::command::reply_error::ReplyError;
+use crate::command::arguments::parse_database;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::observe::identity::REDIS_VERSION;
 use crate::resp::Args;
 
@@ -116,7 +117,7 @@ fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
             name = Some(args.get(at + 1));
             at += 2;
         } else {
-            let text = format!("ERR Syntax error in HELLO option '{}'", quoted(option));
+            let text = quoting("ERR Syntax error in HELLO option '", option, "'");
             return Err(fail(core, text));
         }
     }
@@ -160,13 +161,7 @@ fn greet(session: &mut Session) {
 }
 
 fn select(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
-    let Some(index) = parse_i64(args.get(1)) else { return Err(ReplyError::NotInteger) };
-    if i32::try_from(index).is_err() {
-        return Err(ReplyError::Text("ERR value is out of range, value must between -2147483648 and 2147483647"));
-    }
-    let known = usize::try_from(index).ok().filter(|&index| index < core.settings.databases);
-    let Some(index) = known else { return Err(ReplyError::DbOutOfRange) };
-    session.client.db = index;
+    session.client.db = parse_database(args.get(1), core.settings.databases)?;
     session.out.ok();
     Ok(Flow::Done)
 }

@@ -9,7 +9,7 @@ use super::super::{Control, Flow, Session};
 use super::{debug_stream, fail};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::keys;
-use crate::command::reply_error::{ReplyError, subcommand_syntax};
+use crate::command::reply_error::{ReplyError, quoting, subcommand_syntax};
 use crate::resp::{Args, Out};
 
 /// The commands of this file.
@@ -26,6 +26,8 @@ const HELP: &[&str] = &[
     "    unit tests to simulate Redis errors.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "PANIC",
+    "    Crash the server simulating a panic.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create <count> string keys named key:<num>. If <prefix> is specified then",
     "    it is used instead of the 'key' prefix. These are not propagated to",
@@ -49,7 +51,7 @@ const HELP: &[&str] = &[
 
 fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let word = args.get(1);
-    if keys::debug::serves(word) {
+    if keys::debug::serves(word, args.len()) {
         return Ok(Flow::OnAllShards(keys::debug::debug));
     }
     match word.to_ascii_lowercase().as_slice() {
@@ -64,12 +66,16 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
         }
         b"error" if args.len() == 3 => {
             // The client's own text, whatever its code.
-            let text = String::from_utf8_lossy(args.get(2)).into_owned();
+            let text = quoting("", args.get(2), "");
             Err(fail(core, text))
         }
+        b"panic" if args.len() == 2 => panic!("called by Debug command"),
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
-        _ => Err(fail(core, String::from_utf8_lossy(&subcommand_syntax(args)).into_owned())),
+        _ => {
+            let text = subcommand_syntax(args);
+            Err(fail(core, text))
+        }
     }
 }
 
@@ -111,7 +117,7 @@ fn protocol(core: &mut Core, session: &mut Session, word: &[u8]) -> Result<Flow,
     match word.to_ascii_lowercase().as_slice() {
         b"string" => out.bulk(b"Hello World"),
         b"integer" => out.integer(12345),
-        b"double" => out.double(3.141),
+        b"double" => out.double(3141.0 / 1000.0),
         b"null" => out.null(),
         b"array" => {
             out.array(3);

@@ -72,8 +72,12 @@ struct Read {
 
 impl Visit for Read {
     fn at(&mut self, core: &mut Core, session: &mut Session) {
+        let within_transaction = session.lent.is_some();
         let Some(shard) = shard_of(core, session) else { return };
-        seal(shard);
+        if !within_transaction {
+            // A transaction's own effects are one unit, sealed when it is over.
+            seal(shard);
+        }
         self.batches.append(&mut shard.log.since(self.offset));
     }
 

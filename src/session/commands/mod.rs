@@ -36,8 +36,8 @@ pub fn controls() -> Vec<(&'static str, Control)> {
 }
 
 /// The error whose text is made at run time.
-pub(crate) fn fail(core: &mut Core, text: String) -> ReplyError {
-    core.outcome.error_text = text;
+pub(crate) fn fail(core: &mut Core, text: impl Into<Vec<u8>>) -> ReplyError {
+    core.outcome.error_text = text.into();
     ReplyError::Formatted
 }
 
@@ -47,15 +47,7 @@ pub(crate) fn at_most(core: &mut Core, args: &Args<'_>, count: usize) -> Result<
         return Ok(());
     }
     let text = subcommand_syntax(args);
-    Err(fail(core, String::from_utf8_lossy(&text).into_owned()))
-}
-
-/// Bytes of a client's word that an error text repeats.
-const QUOTED_BYTES: usize = 1024;
-
-/// A client's word inside an error text; bytes that are no text are replaced.
-pub(crate) fn quoted(word: &[u8]) -> String {
-    String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES)]).into_owned()
+    Err(fail(core, text))
 }
 
 /// Whether `word` is `name` in any case.

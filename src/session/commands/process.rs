@@ -37,11 +37,15 @@ fn shoal(cores: usize) -> String {
 }
 
 fn lolwut(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
-    if let Some(word) = args.get_checked(1)
-        && is(word, "version")
-        && args.get_checked(2).and_then(parse_i64).is_none()
-    {
-        return Err(ReplyError::NotInteger);
+    if args.len() > 2 && is(args.get(1), "version") {
+        let number = |word: &[u8]| parse_i64(word).ok_or(ReplyError::NotInteger);
+        // The pictures of versions 5 and 6 take so many sizes; they are judged, though the fish stay the same.
+        let sizes = match number(args.get(2))? {
+            5 => 3,
+            6 => 2,
+            _ => 0,
+        };
+        args.skip(3).iter().take(sizes).try_for_each(|word| number(word).map(drop))?;
     }
     let text = format!(
         "{}\nshoal ver. {} (one fish per core), replies as Redis ver. {REDIS_VERSION}\n",
@@ -82,6 +86,7 @@ fn shutdown(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<F
         return Err(ReplyError::Text("ERR No shutdown in progress."));
     }
     if save {
+        warning("SHUTDOWN SAVE refused: this server does not save yet; use SHUTDOWN NOSAVE");
         return Err(ReplyError::Text("ERR Errors trying to SHUTDOWN. Check logs."));
     }
     warning("User requested shutdown...");
