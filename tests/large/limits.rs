@@ -95,7 +95,9 @@ fn the_largest_client_is_evicted() {
             let _ = client.send_raw(&vec![b'x'; len]);
         }
         // The room of an argument counts, as in redis: 50 MB each is far too much, the largest go first.
-        assert!(wait_until(Duration::from_secs(5), || clients.iter().all(|client| !is_listed(&mut control, client))));
+        assert!(wait_until(Duration::from_secs(5), || clients
+            .iter()
+            .all(|client| !is_listed(&mut control, client))));
         assert!(info(&mut control, "stats", "evicted_clients") >= 6);
         let mut small = server.connect();
         assert_eq!(small.run("PING").text(), "PONG");

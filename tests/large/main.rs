@@ -52,8 +52,9 @@ fn values_of_every_size_come_back() {
         client.set_timeout(Duration::from_secs(60)).unwrap();
         let largest = (env_number("LARGE_MB", 32) as usize) << 20;
         let edge = 256 * 1024;
-        for (index, len) in
-            [edge - 1, edge, edge + 1, edge + 16 * 1024, 1 << 20, (3 << 20) + 7, largest].into_iter().enumerate()
+        for (index, len) in [edge - 1, edge, edge + 1, edge + 16 * 1024, 1 << 20, (3 << 20) + 7, largest]
+            .into_iter()
+            .enumerate()
         {
             let value = pattern(len, index as u64);
             let key = format!("key{index}");
@@ -107,7 +108,8 @@ fn a_pipeline_longer_than_any_buffer_keeps_its_order() {
         let mut client = server.connect();
         client.set_timeout(Duration::from_secs(60)).unwrap();
         let count = 30_000;
-        let wire: Vec<u8> = (0..count).flat_map(|at| encode(&["SET", &format!("k{at}"), &format!("{at}")])).collect();
+        let wire: Vec<u8> =
+            (0..count).flat_map(|at| encode(&["SET", &format!("k{at}"), &format!("{at}")])).collect();
         let gets: Vec<u8> = (0..count).flat_map(|at| encode(&["GET", &format!("k{at}")])).collect();
         client.send_raw(&wire).unwrap();
         (0..count).for_each(|_| expect_ok(&mut client));
@@ -142,7 +144,12 @@ fn connections_that_die_in_the_middle_leave_nothing() {
         }
         assert!(wait_until(Duration::from_secs(10), || server.open_files() <= files), "descriptors are left");
         let used = || info(&mut server.connect(), "memory", "used_memory");
-        assert!(wait_until(Duration::from_secs(10), || used() < before + (1 << 20)), "{} then {}", before, used());
+        assert!(
+            wait_until(Duration::from_secs(10), || used() < before + (1 << 20)),
+            "{} then {}",
+            before,
+            used()
+        );
         server.assert_healthy();
     }
 }
@@ -171,8 +178,9 @@ fn used_memory_is_what_the_process_holds() {
     let used = info(&mut client, "memory", "used_memory");
     let value = "x".repeat(100);
     for from in (0..300_000).step_by(1000) {
-        let wire: Vec<u8> =
-            (from..from + 1000).flat_map(|at| encode(&["HSET", &format!("key:{at}"), "field", &value])).collect();
+        let wire: Vec<u8> = (from..from + 1000)
+            .flat_map(|at| encode(&["HSET", &format!("key:{at}"), "field", &value]))
+            .collect();
         client.send_raw(&wire).unwrap();
         (0..1000).for_each(|_| assert!(matches!(client.read().unwrap().value, Value::Int(1))));
     }

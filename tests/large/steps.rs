@@ -47,11 +47,16 @@ fn fill(client: &mut Client, commands: impl Iterator<Item = Vec<u8>>) {
 }
 
 fn fill_hash(client: &mut Client, fields: usize) {
-    fill(client, (0..fields).step_by(10).map(|from| {
-        let names: Vec<String> = (from..from + 10).flat_map(|at| [format!("field{at}"), format!("value{at}")]).collect();
-        let words: Vec<&str> = ["HSET", "h"].into_iter().chain(names.iter().map(String::as_str)).collect();
-        encode(&words)
-    }));
+    fill(
+        client,
+        (0..fields).step_by(10).map(|from| {
+            let names: Vec<String> =
+                (from..from + 10).flat_map(|at| [format!("field{at}"), format!("value{at}")]).collect();
+            let words: Vec<&str> =
+                ["HSET", "h"].into_iter().chain(names.iter().map(String::as_str)).collect();
+            encode(&words)
+        }),
+    );
 }
 
 #[test]
@@ -89,8 +94,12 @@ fn no_step_is_long() {
         settle();
     });
     assert_short("keys that expire together", &mut control, |client| {
-        let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() + 3000;
-        fill(client, (0..count / 2).map(|key| encode(&["SET", &format!("k{key}"), "v", "PXAT", &at.to_string()])));
+        let at =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() + 3000;
+        fill(
+            client,
+            (0..count / 2).map(|key| encode(&["SET", &format!("k{key}"), "v", "PXAT", &at.to_string()])),
+        );
         assert!(wait_until(Duration::from_secs(30), || client.run("DBSIZE").int() == Some(0)));
     });
     assert_short("closing many connections", &mut control, |_| {
