@@ -6,8 +6,8 @@
 pub const RING_SQ: u32 = 1024;
 /// Completion entries of a core's socket ring.
 pub const RING_CQ: u32 = 16384;
-/// Provided receive buffers per core (a power of two).
-pub const RECV_BUFFERS: u16 = 128;
+/// Provided receive buffers per core (a power of two): what one visit to the kernel can bring, so about 0.3 ms of copying at most.
+pub const RECV_BUFFERS: u16 = 64;
 /// Bytes of one provided receive buffer.
 pub const RECV_BUFFER_SIZE: u32 = 16 * 1024;
 /// Messages in flight from one core to another (a power of two).

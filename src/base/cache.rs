@@ -15,7 +15,9 @@ pub fn prefetch(at: *const u8, len: usize) {
         while offset < len {
             // SAFETY: a prefetch never faults, whatever the address.
             unsafe {
-                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.wrapping_add(offset).cast());
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                    at.wrapping_add(offset).cast(),
+                );
             }
             offset += LINE;
         }

@@ -38,7 +38,17 @@ impl Meter {
     pub fn measure(&mut self, started: u64) -> u64 {
         let now = ticks::now();
         let wall_ns = ticks::to_ns(now.wrapping_sub(started));
-        if now.wrapping_sub(self.read_at) < self.spacing_ticks { wall_ns } else { wall_ns.min(self.read(now)) }
+        if now.wrapping_sub(self.read_at) < self.spacing_ticks {
+            wall_ns
+        } else {
+            wall_ns.min(self.read(now))
+        }
+    }
+
+    /// Like [`Meter::measure`] for a part of a step: the step itself can still be measured.
+    pub fn measure_part(&self, started: u64) -> u64 {
+        let wall_ns = ticks::to_ns(ticks::now().wrapping_sub(started));
+        wall_ns.min(thread_ns() - self.cpu_ns)
     }
 
     /// CPU nanoseconds since the last read.

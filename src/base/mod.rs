@@ -10,6 +10,7 @@ pub mod glob;
 pub mod memory;
 pub mod number;
 pub mod prng;
+pub mod purge;
 pub mod reclaim;
 pub mod siphash;
 pub mod slab;

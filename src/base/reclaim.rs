@@ -59,7 +59,10 @@ pub fn waiting_bytes() -> usize {
 /// `block` is a live mimalloc block of at least `size` bytes, which the caller gives up if this returns true.
 #[cold]
 pub unsafe fn defer(block: *mut u8, size: usize) -> bool {
-    if !ENABLED.get() || BYTES.get() + size > MAX_WAITING || !block.addr().is_multiple_of(align_of::<Waiting>()) {
+    if !ENABLED.get()
+        || BYTES.get() + size > MAX_WAITING
+        || !block.addr().is_multiple_of(align_of::<Waiting>())
+    {
         return false;
     }
     let waiting = block.cast::<Waiting>();

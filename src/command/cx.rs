@@ -28,7 +28,7 @@ impl SlotMap {
     /// Even, contiguous ranges of slots for `cores` cores (at most `limits::MAX_CORES`).
     pub fn even(cores: usize) -> SlotMap {
         let owner = (0..crate::base::slot::SLOT_COUNT)
-            .map(|slot| (slot as usize * cores / crate::base::slot::SLOT_COUNT as usize) as u8)
+            .map(|slot| (slot * cores / crate::base::slot::SLOT_COUNT) as u8)
             .collect();
         SlotMap { cores, owner }
     }

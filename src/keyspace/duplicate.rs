@@ -13,7 +13,9 @@ impl Entry<'_> {
         let (expire_ms, lru) = (self.expire_at(), self.lru());
         match self.value() {
             ValueRef::Int(number) => OwnedEntry::new_string(key, StrIn::Int(number), expire_ms, lru),
-            ValueRef::Shared(bytes) => OwnedEntry::new_string(key, StrIn::Shared(bytes.clone()), expire_ms, lru),
+            ValueRef::Shared(bytes) => {
+                OwnedEntry::new_string(key, StrIn::Shared(bytes.clone()), expire_ms, lru)
+            }
             ValueRef::Bytes(bytes) => {
                 let value = if self.encoding() == "raw" { StrIn::Raw(bytes) } else { StrIn::Plain(bytes) };
                 OwnedEntry::new_string(key, value, expire_ms, lru)

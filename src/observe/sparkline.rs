@@ -1,7 +1,7 @@
 //! The ASCII graph of LATENCY GRAPH: one column per sample, newest on the right, its age below.
 //!
 //! Called by `observe::commands::latency`. Form: a heading, 80 dashes, then blocks of up to 80 columns: four rows of bars (three levels per row:
-//! `_`, `|`/`#`), an empty row, and the labels written downwards. Bounds: 160 columns.
+//! `_`, `o`, `#`, and `|` below), a row of blanks, and the labels written downwards. Bounds: 160 columns.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ const COLUMNS: usize = 80;
 /// Rows of bars in one block.
 const ROWS: usize = 4;
 /// Signs of a cell from low to high.
-const SIGNS: &[u8; 3] = b"_-`";
+const SIGNS: &[u8; 3] = b"_o#";
 
 /// The graph of one event at `now_s` (wall seconds).
 pub fn graph(event: &str, samples: &Samples, now_s: i64) -> String {
@@ -25,7 +25,6 @@ pub fn graph(event: &str, samples: &Samples, now_s: i64) -> String {
     text.push('\n');
     for block in samples.series.chunks(COLUMNS) {
         draw(&mut text, block, low, high, now_s);
-        text.push('\n');
     }
     text
 }
@@ -54,22 +53,17 @@ fn draw(text: &mut String, block: &[(i64, u64)], low: u64, high: u64, now_s: i64
             };
             text.push(sign);
         }
-        trim_line(text);
+        text.push('\n');
     }
+    text.push_str(&" ".repeat(block.len()));
     text.push('\n');
     let labels: Vec<String> = block.iter().map(|(at_s, _)| label(now_s - at_s)).collect();
     for row in 0..labels.iter().map(String::len).max().unwrap_or(0) {
         for label in &labels {
             text.push(label.as_bytes().get(row).map_or(' ', |byte| *byte as char));
         }
-        trim_line(text);
+        text.push('\n');
     }
-}
-
-/// Ends a line without blanks at its end.
-fn trim_line(text: &mut String) {
-    text.truncate(text.trim_end_matches(' ').len());
-    text.push('\n');
 }
 
 #[cfg(test)]
@@ -77,10 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_graph_has_heading_bars_and_ages() {
-        let samples = Samples { series: vec![(100, 10), (101, 20), (159, 30)], max_ms: 44 };
-        let text = graph("command", &samples, 160);
-        assert!(text.starts_with("command - high 30 ms, low 10 ms (all time high 44 ms)\n---"));
-        assert!(text.ends_with("\n151\nm9s\n s\n\n"), "{text}");
+    fn a_graph_is_drawn_as_redis_draws_it() {
+        let took = [10, 20, 30, 50, 10, 30];
+        let at = [99, 100, 102, 103, 104, 105];
+        let samples = Samples { series: at.into_iter().zip(took).collect(), max_ms: 50 };
+        let dashes = "-".repeat(80);
+        let expected = format!(
+            "command - high 50 ms, low 10 ms (all time high 50 ms)\n{dashes}\n   #  \n  _| _\n _|| |\n_|||_|\n      \n332222\n108765\nssssss\n"
+        );
+        assert_eq!(graph("command", &samples, 130), expected);
     }
 }

@@ -262,9 +262,13 @@ impl Input<'_> {
         if self.args().has_big() { None } else { buf.get(..len) }
     }
 
-    /// The part of the chunk that no command was read from yet; empty while a cut command is being completed.
+    /// What lies at hand from the next command on; empty while a big argument is being received.
     pub fn ahead(&self) -> &[u8] {
-        if self.reader.held.is_empty() && self.reader.big.is_none() { &self.chunk[self.at..] } else { &[] }
+        match (&self.reader.big, self.reader.held.is_empty()) {
+            (Some(_), _) => &[],
+            (None, true) => &self.chunk[self.at..],
+            (None, false) => &self.reader.held[self.reader.start..],
+        }
     }
 
     /// Whether bytes lie behind the command found by [`Input::next`].

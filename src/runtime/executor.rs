@@ -66,7 +66,7 @@ pub fn explain(text: &str, error: Option<&io::Error>) -> String {
     let says = |word: &str| text.contains(word);
     if code == Some(libc::ENOSYS) || says("os error 38") {
         return format!(
-            "io_uring is not available ({text}): the kernel lacks it (6.0 or newer is needed) or a seccomp profile hides it; see tuning/seccomp.json"
+            "io_uring is not available ({text}): the kernel lacks it (6.1 or newer is needed) or a seccomp profile hides it; see tuning/seccomp.json"
         );
     }
     if code == Some(libc::EPERM) || says("os error 1)") {
@@ -76,11 +76,13 @@ pub fn explain(text: &str, error: Option<&io::Error>) -> String {
     }
     if code == Some(libc::ENOMEM) || says("os error 12") || says("MEMLOCK") || says("memlock") {
         return format!(
-            "io_uring cannot lock memory ({text}): raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to at least 8192 KiB plus 1024 KiB per core"
+            "io_uring cannot lock memory ({text}): raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to 8192 KiB plus 4096 KiB per core"
         );
     }
     if code == Some(libc::EINVAL) || says("os error 22") {
-        return format!("the kernel's io_uring lacks what shoal needs ({text}): Linux 6.0 or newer is needed");
+        return format!(
+            "the kernel's io_uring lacks what shoal needs ({text}): Linux 6.1 or newer is needed"
+        );
     }
     format!("cannot set up io_uring: {text}")
 }

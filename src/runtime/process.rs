@@ -43,7 +43,9 @@ fn cpu_quota() -> Option<f64> {
     let mut quota: Option<f64> = None;
     for line in own.lines() {
         let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         let v2 = controllers.is_empty();
         if !v2 && !controllers.split(',').any(|name| name == "cpu") {
             continue;
@@ -70,6 +72,14 @@ fn quota_v1(dir: &str) -> Option<f64> {
     let read = |name: &str| fs::read_to_string(format!("{dir}/{name}")).ok()?.trim().parse::<f64>().ok();
     let (quota, period) = (read("cpu.cfs_quota_us")?, read("cpu.cfs_period_us")?);
     (quota > 0.0).then_some(quota / period)
+}
+
+/// The soft limit of `resource`.
+pub fn limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes the struct given.
+    unsafe { libc::getrlimit(resource, &mut limit) };
+    limit.rlim_cur
 }
 
 /// Raises the soft limit of `resource` towards `wanted`; returns what it is afterwards.
@@ -116,6 +126,6 @@ mod tests {
         let quota = allowance_of(vec![0, 1, 2, 3], Some(2.5));
         assert_eq!((quota.threads, quota.shared), (2, true));
         assert_eq!(allowance_of(vec![5], Some(0.2)).threads, 1);
-        assert_eq!(allowance_of(vec![0, 1], Some(2.0)).shared, false);
+        assert!(!allowance_of(vec![0, 1], Some(2.0)).shared);
     }
 }

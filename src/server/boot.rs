@@ -6,13 +6,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{listen, network, registry, signals};
 use crate::base::prng::Prng;
-use crate::base::{clock, siphash, ticks};
+use crate::base::{clock, purge, siphash, ticks};
 use crate::command::SlotMap;
 use crate::config::{Config, Settings};
 use crate::effect::Log;
@@ -42,12 +42,16 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
     process::disable_huge_pages();
-    crate::observe::crash::install();
+    purge::postpone();
+    if settings.crash_log_enabled {
+        crate::observe::crash::install();
+    }
     siphash::init_seed();
     ticks::calibrate();
     let allowance = process::allowance();
     let threads = thread_count(&settings, &allowance);
     raise_limits(&settings, threads);
+    check_kernel(threads)?;
     announce(&config, &config_file, &settings, threads);
     let (table, controls) = registry::build(&settings.renames).map_err(Fatal)?;
     let listeners = listen::listen(&settings).map_err(Fatal)?;
@@ -115,7 +119,8 @@ fn start_cores(
             signal_fd: if core == 0 { signal_fd } else { -1 },
             started: sender.clone(),
         };
-        let thread = std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
+        let thread =
+            std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
         handles.push(thread.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?);
     }
     drop(sender);
@@ -130,6 +135,10 @@ fn start_cores(
     notice("Server initialized");
     notice("Ready to accept connections");
     super::daemon::tell_supervisor(settings);
+    let stopping = Arc::clone(&shared);
+    let purge = move || purge::run(|| stopping.stopping.load(Ordering::Relaxed));
+    let purging = std::thread::Builder::new().name("shoal-purge".into()).spawn(purge);
+    purging.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?;
     shared.watchdog.watch(|| handles.iter().all(|handle| handle.is_finished()));
     for handle in handles {
         let _ = handle.join();
@@ -199,6 +208,9 @@ fn thread_count(settings: &Settings, allowance: &Allowance) -> usize {
 
 /// The CPU of each core: as configured, else the allowed ones in order; none where cores are shared.
 fn pinning(settings: &Settings, allowance: &Allowance, threads: usize) -> Vec<usize> {
+    if !settings.thread_pinning {
+        return Vec::new();
+    }
     if !settings.thread_affinity.is_empty() {
         return settings.thread_affinity.iter().copied().cycle().take(threads).collect();
     }
@@ -217,7 +229,29 @@ fn raise_limits(settings: &Settings, threads: usize) {
             settings.maxclients
         ));
     }
-    process::raise_limit(libc::RLIMIT_MEMLOCK, (8 + 4 * threads as u64) << 20);
+    process::raise_limit(libc::RLIMIT_MEMLOCK, MEMLOCK_BASE + MEMLOCK_PER_CORE * threads as u64);
+}
+
+/// Locked memory the process asks for, in bytes: at all, and for each core's rings.
+const MEMLOCK_BASE: u64 = 8 << 20;
+const MEMLOCK_PER_CORE: u64 = 4 << 20;
+/// What glommio needs at least per executor.
+const MEMLOCK_LEAST_PER_CORE: u64 = 512 << 10;
+
+/// Refuses early, in one line, what would fail inside the executors.
+fn check_kernel(threads: usize) -> Result<(), Fatal> {
+    crate::runtime::ring::probe()
+        .map_err(|error| Fatal(executor::explain(&error.to_string(), Some(&error))))?;
+    let least = MEMLOCK_LEAST_PER_CORE * threads as u64;
+    let got = process::limit(libc::RLIMIT_MEMLOCK);
+    if got < least {
+        return Err(Fatal(format!(
+            "{threads} cores need at least {} KiB of locked memory, {} KiB are allowed: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) or lower `threads`",
+            least >> 10,
+            got >> 10
+        )));
+    }
+    Ok(())
 }
 
 fn announce(config: &Config, config_file: &str, settings: &Settings, threads: usize) {
@@ -228,7 +262,9 @@ fn announce(config: &Config, config_file: &str, settings: &Settings, threads: us
         std::process::id()
     ));
     if config_file.is_empty() {
-        warning("Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf");
+        warning(
+            "Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf",
+        );
     } else {
         notice("Configuration loaded");
     }

@@ -82,7 +82,9 @@ pub fn tell_supervisor(settings: &Settings) {
 
 fn notify_systemd() {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
-        warning("systemd supervision requested or auto-detected, but Redis is compiled without libsystemd support or NOTIFY_SOCKET is not set!");
+        warning(
+            "systemd supervision requested or auto-detected, but Redis is compiled without libsystemd support or NOTIFY_SOCKET is not set!",
+        );
         return;
     };
     let text = path.to_string_lossy();

@@ -28,7 +28,10 @@ pub fn listen(settings: &Settings) -> Result<Vec<Listener>, String> {
                 Err(error) if optional && is_missing_address(&error) => {}
                 Err(error) => {
                     let text = error_text(&error);
-                    warning(&format!("Warning: Could not create server TCP listening socket {name}:{}: {text}", settings.port));
+                    warning(&format!(
+                        "Warning: Could not create server TCP listening socket {name}:{}: {text}",
+                        settings.port
+                    ));
                     return Err(format!("Failed listening on port {} (TCP), aborting.", settings.port));
                 }
             }

@@ -51,7 +51,8 @@ fn step(core: &mut Core) -> bool {
         timeout_us = if core.mesh.fall_asleep() { IDLE_WAIT_US } else { 0 };
     }
     let submitted = ticks::now();
-    if let Err(error) = core.ring.wait(timeout_us) {
+    let entered = if core.has_completions() { core.ring.submit() } else { core.ring.wait(timeout_us) };
+    if let Err(error) = entered {
         warning(&format!("io_uring_enter failed: {error}"));
     }
     core.mesh.wake_up();

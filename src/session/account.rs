@@ -21,8 +21,16 @@ const SLOWLOG_WORD_BYTES: usize = 128;
 impl Core {
     /// Counts an executed command.
     #[inline]
-    pub fn account(&mut self, session: &Session, command: Command, args: &Args<'_>, started: u64, failed: bool) {
-        let ticks = ticks::now().wrapping_sub(started);
+    pub fn account(
+        &mut self,
+        session: &Session,
+        command: Command,
+        args: &Args<'_>,
+        started: u64,
+        failed: bool,
+    ) {
+        self.last_tick = ticks::now();
+        let ticks = self.last_tick.wrapping_sub(started);
         if self.count(command, ticks, failed) {
             self.note_command(started);
             self.account_slow(session, command, args, ticks);
@@ -30,7 +38,14 @@ impl Core {
     }
 
     /// Counts a command that was executed on several cores and took `ticks` in all.
-    pub fn account_visit(&mut self, session: &Session, command: Command, args: &Args<'_>, ticks: u64, failed: bool) {
+    pub fn account_visit(
+        &mut self,
+        session: &Session,
+        command: Command,
+        args: &Args<'_>,
+        ticks: u64,
+        failed: bool,
+    ) {
         if self.count(command, ticks, failed) {
             self.account_slow(session, command, args, ticks);
         }
@@ -85,7 +100,14 @@ impl Core {
             return;
         }
         let peer = session.peer.to_string();
-        let entry = Entry { id: 0, at_s: wall_s, took_us, words: shorten(args), peer, name: session.client.name.clone() };
+        let entry = Entry {
+            id: 0,
+            at_s: wall_s,
+            took_us,
+            words: shorten(args),
+            peer,
+            name: session.client.name.clone(),
+        };
         let max = self.settings.slowlog_max_len;
         self.slowlog.push(entry, max);
     }
@@ -102,7 +124,8 @@ impl Core {
     #[cold]
     pub fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
         let wall_us = clock::wall_us();
-        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db).into_bytes();
+        let mut line = format!("+{}.{:06} [{} ", wall_us / 1_000_000, wall_us % 1_000_000, session.client.db)
+            .into_bytes();
         line.extend_from_slice(session.peer.as_bytes());
         line.push(b']');
         for word in redact::shown(args) {

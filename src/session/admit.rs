@@ -43,6 +43,10 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     if !row.arity_fits(args.len()) {
         return refuse(core, session, command, crate::command::reply_error::wrong_arity(row));
     }
+    if !session.client.authenticated && core.settings.requirepass.is_empty() {
+        // The password was taken away while the client had not given it.
+        session.client.authenticated = true;
+    }
     if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
         return refuse(core, session, command, "NOAUTH Authentication required.");
     }

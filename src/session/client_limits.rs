@@ -24,13 +24,18 @@ impl Connection {
 
     /// Memory of the connection with what hangs on it, in bytes.
     pub fn memory(&self) -> usize {
-        let travelling = self.session.as_ref().map_or(0, |session| {
+        self.memory_with(self.session.as_deref())
+    }
+
+    /// The same while its session is in other hands.
+    pub fn memory_with(&self, session: Option<&Session>) -> usize {
+        let travelling = session.map_or(0, |session| {
             let multi = session.multi.as_ref().map_or(0, |multi| multi.bytes);
             let names = session.client.channels.iter().chain(&session.client.patterns);
             let subscribed: usize = names.map(|name| name.len() + size_of::<Vec<u8>>()).sum();
             size_of::<Session>() + session.reader.heap_len() + session.out.heap_len() + multi + subscribed
         });
-        size_of::<Self>() + self.inbound.capacity() + self.sending.heap_len() + self.push_bytes + travelling
+        size_of::<Self>() + self.inbound.len() + self.sending.heap_len() + self.push_bytes + travelling
     }
 }
 
@@ -78,7 +83,12 @@ impl Core {
     /// Closes a client for its output buffer.
     pub fn kill_slow_reader(&mut self, index: u32) {
         self.stats.output_buffer_limit_disconnections += 1;
-        log_client(self, index, "Client ", " scheduled to be closed ASAP for overcoming of output buffer limits.");
+        log_client(
+            self,
+            index,
+            "Client ",
+            " scheduled to be closed ASAP for overcoming of output buffer limits.",
+        );
         self.kill(index);
     }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::core::{Core, Message};
-use super::receive::Direct;
+use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
 use super::{Session, client_flag, multi, run};
 use crate::resp::Out;
@@ -61,7 +61,7 @@ pub struct Connection {
     /// The session while its lanes are under way (`session::split`).
     pub gathering: Option<Box<Session>>,
     /// Bytes received while the session was away.
-    pub inbound: Vec<u8>,
+    pub inbound: Inbound,
     /// What is being sent.
     pub sending: Out,
     /// Segment of `sending` in flight, and bytes of it already sent.
@@ -164,7 +164,7 @@ impl Core {
                 id,
                 session: Some(session),
                 gathering: None,
-                inbound: Vec::new(),
+                inbound: Inbound::default(),
                 sending: Out::new(),
                 sent: (0, 0),
                 send_busy: false,
@@ -220,11 +220,11 @@ impl Core {
             session.client.labels_changed = false;
             conn.labels = Some(Box::new(Labels::of(&session.client)));
         }
-        let input = std::mem::take(&mut conn.inbound);
-        if !input.is_empty() && !session.closing {
+        if !conn.inbound.is_empty() && !session.closing {
+            let input = conn.inbound.take_piece();
             return run::run(self, session, &input);
         }
-        let pending = session.out.len() > 0 || conn.closing;
+        let pending = !session.out.is_empty() || conn.closing;
         conn.session = Some(session);
         self.consider_direct(index);
         self.note_memory(index);

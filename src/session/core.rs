@@ -15,14 +15,14 @@ use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
 use crate::base::cache;
-use crate::base::slab::Slab;
 use crate::base::cpu_time::Meter;
+use crate::base::slab::Slab;
 use crate::base::{clock, reclaim, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
+use crate::keyspace::Freshness;
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
-use crate::keyspace::Key;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -52,6 +52,16 @@ pub enum Message {
     Push(Box<(u32, u64, bytes::Bytes)>),
     /// Anything rare.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
+}
+
+/// How keys age under the configured policy.
+fn freshness(settings: &Settings) -> Freshness {
+    use crate::config::EvictionPolicy::{AllKeysLfu, VolatileLfu};
+    Freshness {
+        lfu: matches!(settings.maxmemory_policy, Some(AllKeysLfu | VolatileLfu)),
+        log_factor: settings.lfu_log_factor,
+        decay_minutes: settings.lfu_decay_time_min,
+    }
 }
 
 /// What all cores know; nothing on a command's path is written here.
@@ -140,6 +150,9 @@ pub struct Core {
     pub is_hunting: bool,
     inbox: VecDeque<Message>,
     completions: VecDeque<Completion>,
+    /// The last clock reading of a turn's part.
+    pub last_tick: u64,
+    part_began: u64,
     part_ticks: u64,
     id: usize,
     cores: usize,
@@ -192,10 +205,15 @@ impl Core {
             is_hunting: false,
             inbox: VecDeque::new(),
             completions: VecDeque::new(),
+            last_tick: 0,
+            part_began: 0,
             part_ticks: TURN_PART_US * ticks::per_us(),
             id,
             cores,
         };
+        if let Some(shard) = core.shard.as_deref_mut() {
+            shard.space.common.freshness = freshness(&core.settings);
+        }
         core.client_memory_limit = core.settings.client_memory_limit();
         core.configure_shard();
         core.update_slow_ticks();
@@ -207,6 +225,9 @@ impl Core {
     pub fn configure(&mut self, config: Arc<Config>) {
         self.settings = Arc::new(Settings::from(&*config));
         self.config = config;
+        if let Some(shard) = self.shard.as_deref_mut() {
+            shard.space.common.freshness = freshness(&self.settings);
+        }
         self.client_memory_limit = self.settings.client_memory_limit();
         self.configure_shard();
         self.update_slow_ticks();
@@ -250,21 +271,19 @@ impl Core {
         }
         arrivals().for_each(|session| cache::prefetch_value(&**session));
         let shard = self.shard.as_deref();
-        let key_of = |session: &Session| {
-            let (slot, hash) = session.next_key.filter(|_| !session.homeward)?;
-            Some((session.client.db, Key { bytes: &[], slot, hash }))
-        };
         for session in arrivals() {
             session.reader.prefetch();
             session.out.prefetch();
-            if let (Some(shard), Some((db, key))) = (shard, key_of(session)) {
-                shard.space.dict(db).prefetch(&key);
-            }
+            session.plan.prefetch();
         }
-        for session in arrivals() {
-            if let (Some(shard), Some((db, key))) = (shard, key_of(session)) {
-                shard.space.dict(db).prefetch_entry(&key);
-            }
+        let Some(shard) = shard else { return };
+        for session in arrivals().filter(|session| !session.homeward) {
+            let dict = shard.space.dict(session.client.db);
+            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch(&key));
+        }
+        for session in arrivals().filter(|session| !session.homeward) {
+            let dict = shard.space.dict(session.client.db);
+            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch_entry(&key));
         }
     }
 
@@ -280,22 +299,22 @@ impl Core {
         }
         self.sample_clock();
         // What is left over comes first in the next turn, after this one's replies have left.
-        let part = self.part_ticks;
-        let began = ticks::now();
-        while let Some(completion) = self.completions.pop_front() {
+        self.begin_part();
+        while !self.part_is_over()
+            && let Some(completion) = self.completions.pop_front()
+        {
             self.complete(completion);
-            if ticks::now().wrapping_sub(began) > part {
-                break;
-            }
+            self.last_tick = ticks::now();
         }
-        let began = ticks::now();
-        while let Some(message) = self.inbox.pop_front() {
+        self.begin_part();
+        while !self.part_is_over()
+            && let Some(message) = self.inbox.pop_front()
+        {
             self.handle(message);
-            if ticks::now().wrapping_sub(began) > part {
-                break;
-            }
+            self.last_tick = ticks::now();
         }
-        self.drain_waiting(part);
+        self.begin_part();
+        self.drain_waiting();
         self.end_turn();
         true
     }
@@ -363,13 +382,30 @@ impl Core {
         self.shard = Some(shard);
     }
 
-    /// Sessions that waited for the shard go on, until one takes it away again.
-    fn drain_waiting(&mut self, budget: u64) {
-        let began = ticks::now();
-        while self.shard.is_some() && ticks::now().wrapping_sub(began) <= budget {
+    /// Begins a part of the turn, with a budget of its own.
+    fn begin_part(&mut self) {
+        self.last_tick = ticks::now();
+        self.part_began = self.last_tick;
+    }
+
+    /// Whether the part has used its budget, as of the last command.
+    #[inline]
+    pub fn part_is_over(&self) -> bool {
+        self.last_tick.wrapping_sub(self.part_began) > self.part_ticks
+    }
+
+    /// Sessions that waited, for the shard or for their next share, go on, until one takes the shard away again.
+    fn drain_waiting(&mut self) {
+        while self.shard.is_some() && !self.part_is_over() {
             let Some(session) = self.waiting.pop_front() else { return };
             run::run(self, session, &[]);
+            self.last_tick = ticks::now();
         }
+    }
+
+    /// Whether the last turn left completions for the next: then nothing new is asked of the kernel (it would want receive buffers they still hold).
+    pub fn has_completions(&self) -> bool {
+        !self.completions.is_empty()
     }
 
     /// Whether the core may sleep.
@@ -424,6 +460,7 @@ impl Core {
         let mut more = !reclaim::step(RECLAIM_BUDGET_US);
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
+            shard.space.common.freshness = freshness(&settings);
             if self.active_expire {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);
@@ -437,10 +474,11 @@ impl Core {
             let mut events = std::mem::take(&mut self.outcome.events);
             self.publish_events(&mut events);
         }
-        let began = ticks::now();
-        while !self.paused.is_on(self.now_ms) && ticks::now().wrapping_sub(began) < self.part_ticks {
+        self.begin_part();
+        while !self.paused.is_on(self.now_ms) && !self.part_is_over() {
             let Some(session) = self.paused.sessions.pop_front() else { break };
             run::run(self, session, &[]);
+            self.last_tick = ticks::now();
         }
         more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
         self.is_hunting = false;

@@ -11,7 +11,7 @@ use crate::runtime::ring::Completion;
 /// Most bytes of one send.
 const SEND_SLICE: usize = 128 * 1024;
 /// What one turn hands to the kernel, in bytes; the rest goes with the next turn.
-const TURN_BYTES: usize = 768 * 1024;
+const TURN_BYTES: usize = 512 * 1024;
 /// What a small send costs beside its bytes, as if it were so many bytes more.
 const SEND_COST: usize = 12 * 1024;
 
@@ -45,7 +45,7 @@ impl Core {
         if conn.send_busy || conn.dead {
             return 0;
         }
-        if conn.sending.len() == 0 {
+        if conn.sending.is_empty() {
             if let Some(session) = &mut conn.session {
                 std::mem::swap(&mut conn.sending, &mut session.out);
                 session.out.set_proto(conn.sending.proto());
@@ -99,7 +99,7 @@ impl Core {
         if conn.dead {
             return self.reap_connection(index);
         }
-        let more = conn.sending.len() > 0 || conn.closing || conn.output_bytes() > 0;
+        let more = !conn.sending.is_empty() || conn.closing || conn.output_bytes() > 0;
         self.note_memory(index);
         if more {
             self.mark_dirty(index);

@@ -1,37 +1,95 @@
 //! Fetches the keys of the next commands of a pipeline into the cache before they are executed.
 //!
-//! `session::run` calls [`warm`] once per [`DEPTH`] commands while more of the input lies ahead. A random key costs three dependent cache misses; asking for the keys of
-//! a whole batch first lets the misses of different keys overlap. The scan only skims: it reads the second word of well-formed commands and stops
-//! at anything else; what it finds is a hint and is never trusted.
+//! A random key costs three dependent cache misses; asking for the keys of a whole batch first lets the misses of different keys overlap.
+//! `session::run` makes a [`Plan`] once per [`DEPTH`] commands; it travels with the session, so that every core it comes to can ask for the keys of its own
+//! run before executing it (`session::core`). The scan only skims: it reads the second word of well-formed commands and stops at anything else.
 //!
-//! Invariant: no effect but on caches. Bounds: [`DEPTH`] commands, [`KEY_MAX`] bytes of key.
+//! Invariant: no effect but on caches: a plan is a hint and is never trusted. Bounds: [`DEPTH`] commands, [`KEY_MAX`] bytes of key.
 //! Why not keep the parse: the parser owns that, and skimming a small command costs a few nanoseconds.
 
+use crate::command::SlotMap;
 use crate::keyspace::{Key, Keyspace};
 
 /// Commands looked at in one go.
-pub const DEPTH: usize = 16;
+const DEPTH: usize = 32;
 /// Longer keys are not worth hashing twice.
 const KEY_MAX: usize = 128;
+/// Less input than this is a command or two: not worth a look ahead.
+const LEAST_INPUT: usize = 256;
 
-/// Prefetches the keys of the commands in `input`; returns how many commands were skimmed.
-pub fn warm(space: &Keyspace, db: usize, input: &[u8]) -> usize {
-    let mut keys: [Option<Key<'_>>; DEPTH] = [const { None }; DEPTH];
-    let (mut at, mut count) = (0, 0);
-    while count < DEPTH {
-        let Some((key, len)) = skim(&input[at..]) else { break };
-        at += len;
-        if let Some(key) = key {
-            let key = Key::new(key);
-            space.dict(db).prefetch(&key);
-            keys[count] = Some(key);
+/// The place of one command's key; `None` for a command without one.
+type Place = Option<(u16, u64)>;
+
+/// The keys of the next commands of a session.
+#[derive(Default)]
+pub struct Plan {
+    places: Vec<Place>,
+    at: usize,
+}
+
+impl Plan {
+    /// Whether the command at hand lies beyond the plan.
+    #[inline]
+    pub fn is_used_up(&self) -> bool {
+        self.at >= self.places.len()
+    }
+
+    /// The command at hand is done.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.at += 1;
+    }
+
+    /// Plans the commands in `input`, which begins with the command at hand.
+    pub fn make(&mut self, input: &[u8]) {
+        self.places.clear();
+        self.at = 0;
+        if input.len() < LEAST_INPUT {
+            return;
         }
-        count += 1;
+        let mut at = 0;
+        while self.places.len() < DEPTH {
+            let Some((key, len)) = skim(&input[at..]) else { break };
+            at += len;
+            self.places.push(key.map(|key| {
+                let key = Key::new(key);
+                (key.slot, key.hash)
+            }));
+        }
     }
-    for key in keys[..count].iter().flatten() {
-        space.dict(db).prefetch_entry(key);
+
+    /// Plans one command only: the one a session travels for.
+    pub fn make_single(&mut self, place: Place) {
+        self.places.clear();
+        self.places.push(place);
+        self.at = 0;
     }
-    count
+
+    /// Asks for all keys of this core's that the plan names: their tables first, then their entries.
+    pub fn fetch_own(&self, space: &Keyspace, db: usize, map: &SlotMap, core: usize) {
+        let own = || self.rest().filter(|place| map.core_of(place.0) == core);
+        own().for_each(|place| space.dict(db).prefetch(&key_at(place)));
+        own().for_each(|place| space.dict(db).prefetch_entry(&key_at(place)));
+    }
+
+    /// The keys of the run that begins with the command at hand: up to the first that another core owns.
+    pub fn own_run<'p>(&'p self, map: &'p SlotMap, core: usize) -> impl Iterator<Item = Key<'static>> + 'p {
+        self.rest().take_while(move |place| map.core_of(place.0) == core).map(key_at)
+    }
+
+    /// Asks for the plan itself, which another core has written.
+    #[inline]
+    pub fn prefetch(&self) {
+        crate::base::cache::prefetch(self.places.as_ptr().wrapping_add(self.at).cast(), 128);
+    }
+
+    fn rest(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.places.get(self.at..).unwrap_or_default().iter().flatten().copied()
+    }
+}
+
+fn key_at((slot, hash): (u16, u64)) -> Key<'static> {
+    Key { bytes: &[], slot, hash }
 }
 
 /// The second word of the command that `input` begins with, and the command's length.

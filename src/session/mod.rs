@@ -22,8 +22,8 @@ pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;
-pub mod redact;
 pub mod receive;
+pub mod redact;
 pub mod route;
 pub mod run;
 pub mod shadow;
@@ -153,8 +153,8 @@ pub struct Session {
     pub handler: Option<Handler>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
-    /// (slot, hash) of the key this session travels for: lets the core it goes to fetch ahead.
-    pub next_key: Option<(u16, u64)>,
+    /// Where the keys of its next commands are.
+    pub plan: lookahead::Plan,
     /// The next command in the input passed admission already.
     pub admitted: bool,
     /// Close once everything is sent.
@@ -183,7 +183,7 @@ impl Session {
             reply_mark: Out::new().mark(),
             handler: None,
             visit: None,
-            next_key: None,
+            plan: lookahead::Plan::default(),
             admitted: false,
             closing: false,
             homeward: false,

@@ -102,7 +102,14 @@ pub fn exec(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow
         unwatch_all(core, session);
         return Err(ReplyError::Text("EXECABORT Transaction discarded because of previous errors."));
     }
-    session.exec = Some(Box::new(Exec { multi, next: 0, begun: false, shown: None, relocked: false, now_ms: core.now_ms }));
+    session.exec = Some(Box::new(Exec {
+        multi,
+        next: 0,
+        begun: false,
+        shown: None,
+        relocked: false,
+        now_ms: core.now_ms,
+    }));
     Ok(Flow::Exec)
 }
 

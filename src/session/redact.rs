@@ -12,7 +12,9 @@ pub const REDACTED: &[u8] = b"(redacted)";
 /// The words of a command as they may be shown.
 pub fn shown<'a>(args: &Args<'a>) -> Vec<&'a [u8]> {
     let mut words: Vec<&[u8]> = args.iter().collect();
-    let is = |at: usize, name: &str| args.get_checked(at).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    let is = |at: usize, name: &str| {
+        args.get_checked(at).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
     let count = words.len();
     if is(0, "auth") {
         hide(&mut words, 1, count);

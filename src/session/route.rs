@@ -8,8 +8,8 @@ use super::core::Core;
 use crate::base::slot::{SLOT_COUNT, key_slot};
 use crate::command::keys::scan::parse_cursor;
 use crate::command::keyspec;
-use crate::keyspace::Key;
 use crate::command::row::{Row, flag};
+use crate::keyspace::Key;
 use crate::resp::Args;
 use crate::shard::lending::CoreSet;
 
@@ -42,7 +42,10 @@ pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
             index += step;
         }
     } else if row.name == "scan" {
-        let slot = args.get_checked(1).and_then(|word| parse_cursor(word).ok()).map_or(0, crate::keyspace::cursor_slot);
+        let slot = args
+            .get_checked(1)
+            .and_then(|word| parse_cursor(word).ok())
+            .map_or(0, crate::keyspace::cursor_slot);
         set.insert(core.map.core_of(slot.min(SLOT_COUNT - 1) as u16));
     } else if row.name == "help" {
         set.insert(core.id());

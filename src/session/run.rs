@@ -4,7 +4,7 @@
 //! transaction, a command waiting for its shard) goes on first. [`Next`] says how a step ended.
 //!
 //! Invariant: the command at the read position is executed exactly once: the position moves only after [`Next::Done`].
-//! Bounds: one session's input. Why parse again after a hop: the parsed form borrows the buffer; parsing a
+//! Bounds: one session's input, and a share of the turn ([`Next::Rest`]). Why parse again after a hop: the parsed form borrows the buffer; parsing a
 //! small command costs less than carrying it.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, lookahead, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
@@ -20,9 +20,6 @@ use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
-
-/// Less input than this is a command or two: not worth a look ahead.
-const LOOKAHEAD_BYTES: usize = 256;
 
 /// How a step of a session ended.
 enum Next {
@@ -38,6 +35,8 @@ enum Next {
     Pause,
     /// Its lanes go first (`session::split`).
     Gather,
+    /// It has had its share of this turn: others first.
+    Rest,
 }
 
 /// Runs a session as far as it goes on this core; `chunk` is what was just received for it.
@@ -45,7 +44,6 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
-    let mut warm = 0;
     let next = loop {
         if session.visit.is_some() || session.exec.is_some() || session.closing {
             if session.closing && session.visit.is_none() && session.exec.is_none() {
@@ -56,21 +54,19 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 other => break other,
             }
         }
-        if warm == 0 {
-            warm = match core.shard.as_deref() {
-                Some(shard) if input.ahead().len() > LOOKAHEAD_BYTES => {
-                    lookahead::warm(&shard.space, session.client.db, input.ahead()).max(1)
-                }
-                _ => lookahead::DEPTH,
-            };
+        if session.plan.is_used_up() {
+            session.plan.make(input.ahead());
+            if let Some(shard) = core.shard.as_deref() {
+                session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
+            }
         }
-        warm -= 1;
         match input.next(session.client.authenticated) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
                     && let Some(raw) = input.raw()
                 {
                     split::push(core, &mut session, target, raw);
+                    session.plan.advance();
                     input.advance();
                     continue;
                 }
@@ -84,7 +80,11 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                             lane.ends.push(session.out.len());
                         }
                         session.admitted = false;
+                        session.plan.advance();
                         input.advance();
+                        if core.part_is_over() && session.exec.is_none() && session.visit.is_none() {
+                            break Next::Rest;
+                        }
                     }
                     other => break other,
                 }
@@ -119,7 +119,7 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
     }
     match next {
         Next::Travel(to) => core.mesh.send(to, Message::Session(session)),
-        Next::Wait => core.waiting.push_back(session),
+        Next::Wait | Next::Rest => core.waiting.push_back(session),
         Next::Pause => core.paused.sessions.push_back(session),
         Next::Gather => split::start(core, session),
         Next::Done | Next::Again if session.home == core.id() => core.park(session),
@@ -213,7 +213,9 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
             }
             Some(only) => {
                 core.stats.hops_out += 1;
-                session.next_key = route::first_key(command.row, args);
+                if session.plan.is_used_up() {
+                    session.plan.make_single(route::first_key(command.row, args));
+                }
                 return Next::Travel(only);
             }
             None => session.lent = Some(Box::new(Lent::new(wanted, core.cores()))),
@@ -325,7 +327,9 @@ fn call_control(
     let result = control(core, session, args);
     match (&result, session.exec.as_mut()) {
         (Ok(Flow::OnAllShards(_)), _) => {}
-        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => exec.shown = Some(OwnedCommand::from_args(args)),
+        (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => {
+            exec.shown = Some(OwnedCommand::from_args(args))
+        }
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
@@ -460,11 +464,8 @@ fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.
 fn end_reply_mode(session: &mut Session) {
     match session.client.reply {
-        ReplyMode::On => return,
-        ReplyMode::SkipNext => {
-            session.client.reply = ReplyMode::Skip;
-            return;
-        }
+        ReplyMode::On => {}
+        ReplyMode::SkipNext => session.client.reply = ReplyMode::Skip,
         ReplyMode::Off => session.out.rewind(session.reply_mark),
         ReplyMode::Skip => {
             session.out.rewind(session.reply_mark);

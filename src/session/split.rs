@@ -131,7 +131,7 @@ pub fn lane_home(core: &mut Core, lane: Box<Session>) {
     if conn.dead {
         return core.park(session);
     }
-    let inbound = std::mem::take(&mut conn.inbound);
+    let inbound = conn.inbound.take_piece();
     run::run(core, session, &inbound);
 }
 

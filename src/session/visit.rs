@@ -42,7 +42,13 @@ pub struct VisitState {
 
 impl VisitState {
     /// A visit that begins on core `origin`, for a command that has taken `ticks` so far.
-    pub fn new(visit: Box<dyn Visit>, origin: usize, command: Command, args: &Args<'_>, ticks: u64) -> VisitState {
+    pub fn new(
+        visit: Box<dyn Visit>,
+        origin: usize,
+        command: Command,
+        args: &Args<'_>,
+        ticks: u64,
+    ) -> VisitState {
         VisitState { visit, origin, done: 0, command, words: OwnedCommand::from_args(args), ticks }
     }
 

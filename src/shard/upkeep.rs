@@ -17,7 +17,13 @@ const EXPIRE_SEGMENTS: usize = 2;
 const FREE_BATCH: usize = 64;
 
 /// Expires due keys for about `budget_us`; returns whether more are due.
-pub fn expire(shard: &mut Shard, now_ms: u64, budget_us: u64, settings: &Settings, outcome: &mut Outcome) -> bool {
+pub fn expire(
+    shard: &mut Shard,
+    now_ms: u64,
+    budget_us: u64,
+    settings: &Settings,
+    outcome: &mut Outcome,
+) -> bool {
     let started = ticks::now();
     let budget = budget_us * ticks::per_us();
     loop {

@@ -20,23 +20,71 @@ fn pick_line(t: &mut Traffic, lines: &[&str]) -> Vec<Step> {
 }
 
 const CLIENT_LINES: [&str; 46] = [
-    "CLIENT GETNAME", "CLIENT SETNAME conn-1", "CLIENT SETNAME other", "CLIENT ID", "CLIENT NO-EVICT on",
-    "CLIENT NO-EVICT off", "CLIENT NO-EVICT maybe", "CLIENT UNPAUSE", "CLIENT UNBLOCK 999999999",
-    "CLIENT UNBLOCK 999999999 ERROR", "CLIENT UNBLOCK abc", "CLIENT UNBLOCK 999999999 NOSUCH", "CLIENT GETREDIR",
-    "CLIENT TRACKINGINFO", "CLIENT CACHING yes", "CLIENT TRACKING off", "CLIENT REPLY on", "CLIENT REPLY garbage",
-    "CLIENT HELP", "CLIENT NOSUCH", "CLIENT SETNAME", "CLIENT TRACKING maybe", "CLIENT", "CLIENT LIST TYPE nosuch",
-    "CLIENT LIST TYPE", "CLIENT LIST ID abc", "CLIENT LIST ID", "CLIENT LIST NOSUCH 1", "CLIENT LIST ID 99999999",
-    "CLIENT LIST TYPE replica", "CLIENT PAUSE abc", "CLIENT PAUSE -1", "CLIENT PAUSE 0 NOSUCH", "CLIENT PAUSE",
-    "CLIENT KILL", "CLIENT KILL 1.2.3.4:5", "CLIENT KILL ID 0", "CLIENT KILL ID abc", "CLIENT KILL ID 99999999",
-    "CLIENT KILL TYPE nosuch", "CLIENT KILL USER nobody", "CLIENT KILL ADDR 1.2.3.4:5 SKIPME maybe",
-    "CLIENT KILL ADDR 1.2.3.4:5", "CLIENT KILL LADDR 1.2.3.4:5 SKIPME yes", "CLIENT KILL NOSUCH x", "CLIENT KILL ID 99999999 ADDR",
+    "CLIENT GETNAME",
+    "CLIENT SETNAME conn-1",
+    "CLIENT SETNAME other",
+    "CLIENT ID",
+    "CLIENT NO-EVICT on",
+    "CLIENT NO-EVICT off",
+    "CLIENT NO-EVICT maybe",
+    "CLIENT UNPAUSE",
+    "CLIENT UNBLOCK 999999999",
+    "CLIENT UNBLOCK 999999999 ERROR",
+    "CLIENT UNBLOCK abc",
+    "CLIENT UNBLOCK 999999999 NOSUCH",
+    "CLIENT GETREDIR",
+    "CLIENT TRACKINGINFO",
+    "CLIENT CACHING yes",
+    "CLIENT TRACKING off",
+    "CLIENT REPLY on",
+    "CLIENT REPLY garbage",
+    "CLIENT HELP",
+    "CLIENT NOSUCH",
+    "CLIENT SETNAME",
+    "CLIENT TRACKING maybe",
+    "CLIENT",
+    "CLIENT LIST TYPE nosuch",
+    "CLIENT LIST TYPE",
+    "CLIENT LIST ID abc",
+    "CLIENT LIST ID",
+    "CLIENT LIST NOSUCH 1",
+    "CLIENT LIST ID 99999999",
+    "CLIENT LIST TYPE replica",
+    "CLIENT PAUSE abc",
+    "CLIENT PAUSE -1",
+    "CLIENT PAUSE 0 NOSUCH",
+    "CLIENT PAUSE",
+    "CLIENT KILL",
+    "CLIENT KILL 1.2.3.4:5",
+    "CLIENT KILL ID 0",
+    "CLIENT KILL ID abc",
+    "CLIENT KILL ID 99999999",
+    "CLIENT KILL TYPE nosuch",
+    "CLIENT KILL USER nobody",
+    "CLIENT KILL ADDR 1.2.3.4:5 SKIPME maybe",
+    "CLIENT KILL ADDR 1.2.3.4:5",
+    "CLIENT KILL LADDR 1.2.3.4:5 SKIPME yes",
+    "CLIENT KILL NOSUCH x",
+    "CLIENT KILL ID 99999999 ADDR",
 ];
 
 fn hello(t: &mut Traffic) -> Vec<Step> {
     let line = t.prng.pick(&[
-        "HELLO", "HELLO 2", "HELLO 3", "HELLO 3 SETNAME me", "HELLO 4", "HELLO x", "HELLO 2 AUTH default",
-        "HELLO 3 NOSUCH", "HELLO 3 AUTH default wrong", "HELLO 1", "HELLO 3 SETNAME", "HELLO 2 SETNAME a AUTH default x",
-        "HELLO 3 SETNAME a SETNAME b", "HELLO 99999999999999999999", "HELLO 3 AUTH nobody x",
+        "HELLO",
+        "HELLO 2",
+        "HELLO 3",
+        "HELLO 3 SETNAME me",
+        "HELLO 4",
+        "HELLO x",
+        "HELLO 2 AUTH default",
+        "HELLO 3 NOSUCH",
+        "HELLO 3 AUTH default wrong",
+        "HELLO 1",
+        "HELLO 3 SETNAME",
+        "HELLO 2 SETNAME a AUTH default x",
+        "HELLO 3 SETNAME a SETNAME b",
+        "HELLO 99999999999999999999",
+        "HELLO 3 AUTH nobody x",
     ]);
     let back = format!("HELLO {}", t.proto);
     vec![Step::Command(words(line)), Step::Command(words(&back))]
@@ -72,8 +120,15 @@ const CONNECTION: &[Row] = &[
     ("hello", 2, hello),
     ("reset", 1, reset),
     ("auth", 1, |t| {
-        let lines =
-            ["AUTH wrong", "AUTH default wrong", "AUTH nobody wrong", "AUTH a b c", "AUTH", "AUTH default", "AUTH default x y"];
+        let lines = [
+            "AUTH wrong",
+            "AUTH default wrong",
+            "AUTH nobody wrong",
+            "AUTH a b c",
+            "AUTH",
+            "AUTH default",
+            "AUTH default x y",
+        ];
         pick_line(t, &lines)
     }),
 ];
@@ -109,39 +164,103 @@ const PUBSUB: &[Row] = &[
     ("publish", 1, |t| line!("PUBLISH", "quiet", t.value())),
     ("pubsub", 2, |t| {
         let lines = [
-            "PUBSUB CHANNELS", "PUBSUB CHANNELS news-*", "PUBSUB CHANNELS nothing", "PUBSUB NUMPAT", "PUBSUB NUMSUB",
-            "PUBSUB NUMSUB news-1 nothing", "PUBSUB NOSUCH", "PUBSUB", "PUBSUB CHANNELS a b", "PUBSUB NUMPAT x",
+            "PUBSUB CHANNELS",
+            "PUBSUB CHANNELS news-*",
+            "PUBSUB CHANNELS nothing",
+            "PUBSUB NUMPAT",
+            "PUBSUB NUMSUB",
+            "PUBSUB NUMSUB news-1 nothing",
+            "PUBSUB NOSUCH",
+            "PUBSUB",
+            "PUBSUB CHANNELS a b",
+            "PUBSUB NUMPAT x",
         ];
         pick_line(t, &lines)
     }),
 ];
 
 const CONFIG_LINES: [&str; 50] = [
-    "CONFIG GET maxmemory", "CONFIG GET maxmemory-policy", "CONFIG GET hash-max-listpack-entries",
-    "CONFIG GET hash-max-ziplist-*", "CONFIG GET nosuch", "CONFIG GET timeout maxclients", "CONFIG GET slowlog-*",
-    "CONFIG GET LFU-*", "CONFIG SET hash-max-listpack-entries 64", "CONFIG SET hash-max-listpack-entries 128",
-    "CONFIG SET hash-max-ziplist-value 64", "CONFIG SET slowlog-max-len 100 timeout 0", "CONFIG SET timeout -1",
-    "CONFIG SET timeout abc", "CONFIG SET nosuch 1", "CONFIG SET timeout 0 timeout 0", "CONFIG SET timeout",
-    "CONFIG SET maxmemory-policy nosuch", "CONFIG SET maxmemory 10gb", "CONFIG SET maxmemory 0",
-    "CONFIG SET maxmemory 1zb", "CONFIG SET lazyfree-lazy-user-del maybe", "CONFIG SET lfu-log-factor 10",
-    "CONFIG SET databases 4", "CONFIG NOSUCH", "CONFIG", "CONFIG GET", "CONFIG SET", "CONFIG RESETSTAT", "CONFIG RESETSTAT x",
-    "CONFIG SET hash-max-listpack-value 32", "CONFIG SET hash-max-listpack-value 64", "CONFIG SET hash-max-listpack-entries -1",
-    "CONFIG SET maxmemory-policy allkeys-lfu", "CONFIG SET maxmemory-policy noeviction", "CONFIG SET maxmemory-policy allkeys-lru",
-    "CONFIG SET notify-keyspace-events KEA", "CONFIG SET notify-keyspace-events KEAX1", "CONFIG SET notify-keyspace-events \"\"",
-    "CONFIG GET notify-keyspace-events", "CONFIG SET hz 1000", "CONFIG GET hz", "CONFIG SET hz 10", "CONFIG SET maxclients 0",
-    "CONFIG SET client-query-buffer-limit 1", "CONFIG SET proto-max-bulk-len 10", "CONFIG GET client-output-buffer-limit",
-    "CONFIG SET client-output-buffer-limit x", "CONFIG SET lazyfree-lazy-expire yes", "CONFIG SET lazyfree-lazy-expire no",
+    "CONFIG GET maxmemory",
+    "CONFIG GET maxmemory-policy",
+    "CONFIG GET hash-max-listpack-entries",
+    "CONFIG GET hash-max-ziplist-*",
+    "CONFIG GET nosuch",
+    "CONFIG GET timeout maxclients",
+    "CONFIG GET slowlog-*",
+    "CONFIG GET LFU-*",
+    "CONFIG SET hash-max-listpack-entries 64",
+    "CONFIG SET hash-max-listpack-entries 128",
+    "CONFIG SET hash-max-ziplist-value 64",
+    "CONFIG SET slowlog-max-len 100 timeout 0",
+    "CONFIG SET timeout -1",
+    "CONFIG SET timeout abc",
+    "CONFIG SET nosuch 1",
+    "CONFIG SET timeout 0 timeout 0",
+    "CONFIG SET timeout",
+    "CONFIG SET maxmemory-policy nosuch",
+    "CONFIG SET maxmemory 10gb",
+    "CONFIG SET maxmemory 0",
+    "CONFIG SET maxmemory 1zb",
+    "CONFIG SET lazyfree-lazy-user-del maybe",
+    "CONFIG SET lfu-log-factor 10",
+    "CONFIG SET databases 4",
+    "CONFIG NOSUCH",
+    "CONFIG",
+    "CONFIG GET",
+    "CONFIG SET",
+    "CONFIG RESETSTAT",
+    "CONFIG RESETSTAT x",
+    "CONFIG SET hash-max-listpack-value 32",
+    "CONFIG SET hash-max-listpack-value 64",
+    "CONFIG SET hash-max-listpack-entries -1",
+    "CONFIG SET maxmemory-policy allkeys-lfu",
+    "CONFIG SET maxmemory-policy noeviction",
+    "CONFIG SET maxmemory-policy allkeys-lru",
+    "CONFIG SET notify-keyspace-events KEA",
+    "CONFIG SET notify-keyspace-events KEAX1",
+    "CONFIG SET notify-keyspace-events \"\"",
+    "CONFIG GET notify-keyspace-events",
+    "CONFIG SET hz 1000",
+    "CONFIG GET hz",
+    "CONFIG SET hz 10",
+    "CONFIG SET maxclients 0",
+    "CONFIG SET client-query-buffer-limit 1",
+    "CONFIG SET proto-max-bulk-len 10",
+    "CONFIG GET client-output-buffer-limit",
+    "CONFIG SET client-output-buffer-limit x",
+    "CONFIG SET lazyfree-lazy-expire yes",
+    "CONFIG SET lazyfree-lazy-expire no",
 ];
 
 const COMMAND_LINES: [&str; 28] = [
-    "COMMAND GETKEYS SET k v", "COMMAND GETKEYS MSET a 1 b 2 c 3", "COMMAND GETKEYS GET", "COMMAND GETKEYS NOSUCH x",
-    "COMMAND GETKEYS PING", "COMMAND GETKEYS BITOP AND d a b", "COMMAND GETKEYS CONFIG GET x",
-    "COMMAND GETKEYS MGET a b c", "COMMAND GETKEYSANDFLAGS SET k v", "COMMAND GETKEYSANDFLAGS COPY a b",
-    "COMMAND GETKEYSANDFLAGS MSET a 1 b 2", "COMMAND GETKEYSANDFLAGS GETEX k", "COMMAND INFO nosuch",
-    "COMMAND NOSUCH", "COMMAND GETKEYS", "COMMAND COUNT", "COMMAND LIST FILTERBY NOSUCH x", "COMMAND GETKEYS RENAME a b",
-    "COMMAND GETKEYS OBJECT ENCODING x", "COMMAND GETKEYS MEMORY USAGE x", "COMMAND LIST FILTERBY PATTERN h[a-z]*t",
-    "COMMAND LIST FILTERBY ACLCAT nosuch", "COMMAND LIST FILTERBY ACLCAT bitmap", "COMMAND LIST FILTERBY MODULE x",
-    "COMMAND LIST FILTERBY PATTERN", "COMMAND INFO get nosuch set", "COMMAND INFO mset hset del", "COMMAND LIST x",
+    "COMMAND GETKEYS SET k v",
+    "COMMAND GETKEYS MSET a 1 b 2 c 3",
+    "COMMAND GETKEYS GET",
+    "COMMAND GETKEYS NOSUCH x",
+    "COMMAND GETKEYS PING",
+    "COMMAND GETKEYS BITOP AND d a b",
+    "COMMAND GETKEYS CONFIG GET x",
+    "COMMAND GETKEYS MGET a b c",
+    "COMMAND GETKEYSANDFLAGS SET k v",
+    "COMMAND GETKEYSANDFLAGS COPY a b",
+    "COMMAND GETKEYSANDFLAGS MSET a 1 b 2",
+    "COMMAND GETKEYSANDFLAGS GETEX k",
+    "COMMAND INFO nosuch",
+    "COMMAND NOSUCH",
+    "COMMAND GETKEYS",
+    "COMMAND COUNT",
+    "COMMAND LIST FILTERBY NOSUCH x",
+    "COMMAND GETKEYS RENAME a b",
+    "COMMAND GETKEYS OBJECT ENCODING x",
+    "COMMAND GETKEYS MEMORY USAGE x",
+    "COMMAND LIST FILTERBY PATTERN h[a-z]*t",
+    "COMMAND LIST FILTERBY ACLCAT nosuch",
+    "COMMAND LIST FILTERBY ACLCAT bitmap",
+    "COMMAND LIST FILTERBY MODULE x",
+    "COMMAND LIST FILTERBY PATTERN",
+    "COMMAND INFO get nosuch set",
+    "COMMAND INFO mset hset del",
+    "COMMAND LIST x",
 ];
 
 /// COMMAND GETKEYS of any generated command.
@@ -149,21 +268,34 @@ fn command(t: &mut Traffic) -> Vec<Step> {
     if t.prng.chance(40) {
         return pick_line(t, &COMMAND_LINES);
     }
-    let Some(Step::Command(inner)) = families::any_on_keys(t).into_iter().next() else { return line!("COMMAND", "COUNT") };
+    let Some(Step::Command(inner)) = families::any_on_keys(t).into_iter().next() else {
+        return line!("COMMAND", "COUNT");
+    };
     let name = t.prng.pick(&["COMMAND GETKEYS", "COMMAND GETKEYSANDFLAGS"]);
     with(name, inner)
 }
 
 const DEBUG_LINES: [&str; 14] = [
-    "DEBUG SLEEP 0", "DEBUG SET-ACTIVE-EXPIRE 1", "DEBUG SET-ACTIVE-EXPIRE 0", "DEBUG NOSUCH", "DEBUG",
-    "DEBUG DIGEST-VALUE missing", "DEBUG OBJECT missing", "DEBUG ERROR text-of-mine", "DEBUG OBJECT", "DEBUG SLEEP",
-    "DEBUG POPULATE", "DEBUG POPULATE x", "DEBUG POPULATE 3 populated 20", "DEBUG POPULATE 2 populated",
+    "DEBUG SLEEP 0",
+    "DEBUG SET-ACTIVE-EXPIRE 1",
+    "DEBUG SET-ACTIVE-EXPIRE 0",
+    "DEBUG NOSUCH",
+    "DEBUG",
+    "DEBUG DIGEST-VALUE missing",
+    "DEBUG OBJECT missing",
+    "DEBUG ERROR text-of-mine",
+    "DEBUG OBJECT",
+    "DEBUG SLEEP",
+    "DEBUG POPULATE",
+    "DEBUG POPULATE x",
+    "DEBUG POPULATE 3 populated 20",
+    "DEBUG POPULATE 2 populated",
 ];
 
 fn debug(t: &mut Traffic) -> Vec<Step> {
     const TYPES: [&str; 14] = [
-        "string", "integer", "double", "null", "array", "set", "map", "attrib", "true", "false", "bignum", "verbatim",
-        "nosuch", "STRING",
+        "string", "integer", "double", "null", "array", "set", "map", "attrib", "true", "false", "bignum",
+        "verbatim", "nosuch", "STRING",
     ];
     match t.prng.below(4) {
         0 => pick_line(t, &DEBUG_LINES),
@@ -179,16 +311,25 @@ fn debug(t: &mut Traffic) -> Vec<Step> {
 
 fn memory(t: &mut Traffic) -> Vec<Step> {
     const LINES: [&str; 7] = [
-        "MEMORY HELP", "MEMORY NOSUCH", "MEMORY USAGE missing SAMPLES -1", "MEMORY USAGE", "MEMORY PURGE",
-        "MEMORY USAGE missing NOSUCH 1", "MEMORY",
+        "MEMORY HELP",
+        "MEMORY NOSUCH",
+        "MEMORY USAGE missing SAMPLES -1",
+        "MEMORY USAGE",
+        "MEMORY PURGE",
+        "MEMORY USAGE missing NOSUCH 1",
+        "MEMORY",
     ];
     if t.prng.chance(60) { line!("MEMORY", "USAGE", t.any_key()) } else { pick_line(t, &LINES) }
 }
 
 const SERVER: &[Row] = &[
     ("dbsize", 3, |_| line!("DBSIZE")),
-    ("flushdb", 1, |t| pick_line(t, &["FLUSHDB", "FLUSHDB SYNC", "FLUSHDB ASYNC", "FLUSHDB BAD", "FLUSHDB SYNC ASYNC"])),
-    ("flushall", 1, |t| pick_line(t, &["FLUSHALL", "FLUSHALL SYNC", "FLUSHALL ASYNC", "FLUSHALL BAD", "FLUSHALL SYNC x"])),
+    ("flushdb", 1, |t| {
+        pick_line(t, &["FLUSHDB", "FLUSHDB SYNC", "FLUSHDB ASYNC", "FLUSHDB BAD", "FLUSHDB SYNC ASYNC"])
+    }),
+    ("flushall", 1, |t| {
+        pick_line(t, &["FLUSHALL", "FLUSHALL SYNC", "FLUSHALL ASYNC", "FLUSHALL BAD", "FLUSHALL SYNC x"])
+    }),
     ("swapdb", 2, |t| {
         let wrong = ["x", "16", "-1", "99999999999"];
         let second = if t.prng.chance(10) { t.prng.pick(&wrong).into() } else { t.small(0, 3) };
@@ -197,34 +338,69 @@ const SERVER: &[Row] = &[
     ("time", 1, |_| line!("TIME")),
     ("lastsave", 1, |_| line!("LASTSAVE")),
     ("role", 1, |_| line!("ROLE")),
-    ("info", 1, |t| pick_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])),
+    ("info", 1, |t| {
+        pick_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])
+    }),
     ("config", 4, |t| pick_line(t, &CONFIG_LINES)),
     ("command", 4, command),
     ("memory", 2, memory),
     ("slowlog", 1, |t| {
         let lines = [
-            "SLOWLOG LEN", "SLOWLOG GET 0", "SLOWLOG RESET", "SLOWLOG GET x", "SLOWLOG NOSUCH", "SLOWLOG GET -2", "SLOWLOG GET -1",
-            "SLOWLOG GET 1 2", "SLOWLOG LEN x", "SLOWLOG",
+            "SLOWLOG LEN",
+            "SLOWLOG GET 0",
+            "SLOWLOG RESET",
+            "SLOWLOG GET x",
+            "SLOWLOG NOSUCH",
+            "SLOWLOG GET -2",
+            "SLOWLOG GET -1",
+            "SLOWLOG GET 1 2",
+            "SLOWLOG LEN x",
+            "SLOWLOG",
         ];
         pick_line(t, &lines)
     }),
     ("latency", 1, |t| {
         let lines = [
-            "LATENCY RESET nosuch", "LATENCY LATEST", "LATENCY HISTORY nosuch", "LATENCY HISTOGRAM get", "LATENCY NOSUCH",
-            "LATENCY GRAPH nosuch", "LATENCY HISTORY", "LATENCY GRAPH", "LATENCY HISTOGRAM nosuch", "LATENCY RESET", "LATENCY",
+            "LATENCY RESET nosuch",
+            "LATENCY LATEST",
+            "LATENCY HISTORY nosuch",
+            "LATENCY HISTOGRAM get",
+            "LATENCY NOSUCH",
+            "LATENCY GRAPH nosuch",
+            "LATENCY HISTORY",
+            "LATENCY GRAPH",
+            "LATENCY HISTOGRAM nosuch",
+            "LATENCY RESET",
+            "LATENCY",
         ];
         pick_line(t, &lines)
     }),
     ("debug", 2, debug),
-    ("lolwut", 1, |t| pick_line(t, &["LOLWUT", "LOLWUT VERSION", "LOLWUT VERSION x", "LOLWUT VERSION 5 1 1 1"])),
-    ("shutdown", 1, |t| pick_line(t, &["SHUTDOWN NOSUCH", "SHUTDOWN SAVE NOSAVE", "SHUTDOWN ABORT", "SHUTDOWN ABORT NOW"])),
+    ("lolwut", 1, |t| {
+        pick_line(t, &["LOLWUT", "LOLWUT VERSION", "LOLWUT VERSION x", "LOLWUT VERSION 5 1 1 1"])
+    }),
+    ("shutdown", 1, |t| {
+        pick_line(t, &["SHUTDOWN NOSUCH", "SHUTDOWN SAVE NOSAVE", "SHUTDOWN ABORT", "SHUTDOWN ABORT NOW"])
+    }),
 ];
 
 /// One command for the inside of a transaction: mostly on keys, sometimes one that moves the connection or the whole data.
 fn inner(t: &mut Traffic) -> Args {
     const OTHERS: [&str; 14] = [
-        "SELECT 0", "SELECT 1", "SELECT 77", "DBSIZE", "FLUSHDB", "SWAPDB 0 1", "PING", "CLIENT GETNAME", "MULTI", "WATCH s1",
-        "CONFIG GET timeout", "CONFIG SET timeout abc", "UNWATCH", "COMMAND GETKEYS GET x",
+        "SELECT 0",
+        "SELECT 1",
+        "SELECT 77",
+        "DBSIZE",
+        "FLUSHDB",
+        "SWAPDB 0 1",
+        "PING",
+        "CLIENT GETNAME",
+        "MULTI",
+        "WATCH s1",
+        "CONFIG GET timeout",
+        "CONFIG SET timeout abc",
+        "UNWATCH",
+        "COMMAND GETKEYS GET x",
     ];
     if t.prng.chance(15) {
         return words(t.prng.pick(&OTHERS));
@@ -254,7 +430,12 @@ fn transaction(t: &mut Traffic) -> Vec<Step> {
         steps.extend(one(inner(t)));
     }
     if t.prng.chance(4) {
-        steps.extend(t.prng.pick(&[line!("NOSUCHCOMMAND", "x"), line!("GET"), line!("EXEC", "x"), line!("CLIENT", "NOSUCH")]));
+        steps.extend(t.prng.pick(&[
+            line!("NOSUCHCOMMAND", "x"),
+            line!("GET"),
+            line!("EXEC", "x"),
+            line!("CLIENT", "NOSUCH"),
+        ]));
     }
     steps.extend(if t.prng.chance(85) { line!("EXEC") } else { line!("DISCARD") });
     steps

@@ -304,7 +304,11 @@ const GENERIC: &[Row] = &[
     ("randomkey", 2, |_| line!("RANDOMKEY")),
     ("scan", 4, scan),
     ("object", 6, |t| {
-        line!("OBJECT", t.prng.pick(&["ENCODING", "encoding", "REFCOUNT", "IDLETIME", "FREQ", "NOSUCH"]), t.any_key())
+        line!(
+            "OBJECT",
+            t.prng.pick(&["ENCODING", "encoding", "REFCOUNT", "IDLETIME", "FREQ", "NOSUCH"]),
+            t.any_key()
+        )
     }),
     ("sort", 2, |t| sort(t, "SORT")),
     ("sort_ro", 2, |t| sort(t, "SORT_RO")),

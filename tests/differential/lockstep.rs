@@ -54,6 +54,8 @@ pub struct Lockstep<'a> {
     /// What differed, one text each, at most one per command and kind of difference.
     pub differences: BTreeMap<String, String>,
     digest_known: bool,
+    /// The server under test is gone: nothing more can be compared.
+    pub crashed: bool,
 }
 
 /// Names of COMMAND LIST, lower case, subcommands as `client|id`.
@@ -94,6 +96,7 @@ impl<'a> Lockstep<'a> {
             coverage: Coverage::default(),
             differences: BTreeMap::new(),
             digest_known: true,
+            crashed: false,
         };
         run.start_afresh();
         run
@@ -102,7 +105,7 @@ impl<'a> Lockstep<'a> {
     /// Runs about `commands` commands; stops early after `diff_max` differences.
     pub fn run(&mut self, commands: u64, diff_max: usize) {
         let mut next_digest = DIGEST_EVERY;
-        while self.sent_count < commands && self.differences.len() < diff_max {
+        while self.sent_count < commands && self.differences.len() < diff_max && !self.crashed {
             let connection = self.traffic.prng.index(CONNECTIONS);
             if let Err(error) = self.turn(connection) {
                 let broken = format!("connection: {error}");
@@ -300,7 +303,7 @@ impl<'a> Lockstep<'a> {
     }
 
     fn compare_digests(&mut self) {
-        if !self.digest_known {
+        if !self.digest_known || self.crashed {
             return;
         }
         let (mut ours, mut theirs) = (self.ours.connect(), self.theirs.connect());
@@ -369,6 +372,13 @@ impl<'a> Lockstep<'a> {
         }
         let kind: String = text.lines().map(|line| line.chars().take(30).collect::<String>()).collect();
         let kind: String = kind.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        if Client::connect(self.ours.port).is_err() {
+            self.crashed = true;
+            let report = self.ours.crash_report().unwrap_or_else(|| "(no crash report)".to_owned());
+            self.differences
+                .insert("CRASH".to_owned(), format!("the server under test is gone\n{full}\n{report}"));
+            return;
+        }
         self.differences.entry(format!("{name} {kind}")).or_insert(full);
         self.start_afresh();
     }
@@ -389,7 +399,8 @@ fn name_of(args: &[Vec<u8>]) -> String {
 /// The row of the coverage table: the command, with its subcommand for containers.
 fn label(args: &Args) -> String {
     let name = name_of(args);
-    let containers = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
+    let containers =
+        ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
     match args.get(1) {
         Some(second)
             if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) =>

@@ -50,7 +50,19 @@ fn known(servers: &[&Server]) -> BTreeSet<String> {
     };
     let mut all = list(servers[0]);
     servers[1..].iter().for_each(|server| all = all.intersection(&list(server)).cloned().collect());
-    for name in ["debug", "hello", "reset", "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "pubsub", "publish", "auth", "shutdown"] {
+    for name in [
+        "debug",
+        "hello",
+        "reset",
+        "subscribe",
+        "psubscribe",
+        "unsubscribe",
+        "punsubscribe",
+        "pubsub",
+        "publish",
+        "auth",
+        "shutdown",
+    ] {
         all.remove(name);
     }
     all
@@ -99,7 +111,13 @@ fn replay(server: &Server, bytes: &[u8]) {
         client.send_raw(&wire).unwrap();
         for args in chunk {
             let reply = client.read().unwrap();
-            assert!(!reply.value.is_error(), "{} refused {}: {}", server.port, words_of(args), reply.value.text());
+            assert!(
+                !reply.value.is_error(),
+                "{} refused {}: {}",
+                server.port,
+                words_of(args),
+                reply.value.text()
+            );
         }
     }
 }
@@ -109,18 +127,26 @@ fn a_replayed_stream_makes_the_same_data() {
     let exclusions = Exclusions::parse(include_str!("../differential/exclusions.txt"));
     for seed in seeds(1, env_number("SEEDS", 3)) {
         for threads in threads_tried() {
-            let (source, copy, redis) = (start(Plan::shoal(threads)), start(Plan::shoal(1)), start(Plan::redis()));
+            let (source, copy, redis) =
+                (start(Plan::shoal(threads)), start(Plan::shoal(1)), start(Plan::redis()));
             let mut traffic = Traffic::new(seed, 2, &known(&[&source, &redis]));
             let mut stream = Stream::start(&source);
             work(&source, &mut traffic, &exclusions, env_number("COMMANDS", 5000));
             let bytes = stream.read();
-            println!("seed {seed}, {threads} threads: {} bytes, {} effects", bytes.len(), split_commands(&bytes).len());
+            println!(
+                "seed {seed}, {threads} threads: {} bytes, {} effects",
+                bytes.len(),
+                split_commands(&bytes).len()
+            );
             replay(&copy, &bytes);
             replay(&redis, &bytes);
             let digest = |server: &Server| server.connect().run("DEBUG DIGEST");
             let digests = [digest(&source), digest(&copy), digest(&redis)];
             assert_ne!(digests[0].text(), "0".repeat(40), "no data: the test tests nothing");
-            assert!(digests.iter().all(|other| *other == digests[0]), "seed {seed}, {threads} threads: {digests:?}");
+            assert!(
+                digests.iter().all(|other| *other == digests[0]),
+                "seed {seed}, {threads} threads: {digests:?}"
+            );
         }
     }
 }
@@ -132,7 +158,9 @@ fn same(ours: &[Effect], theirs: &[Effect]) -> bool {
             left.db == right.db
                 && left.args.len() == right.args.len()
                 && left.args.iter().zip(&right.args).enumerate().all(|(at, (mine, other))| {
-                    mine == other || at > 1 && is_near(mine, other) || at == 0 && mine.eq_ignore_ascii_case(other)
+                    mine == other
+                        || at > 1 && is_near(mine, other)
+                        || at == 0 && mine.eq_ignore_ascii_case(other)
                 })
         })
 }
@@ -151,7 +179,9 @@ fn is_failing_bitfield(effect: &Effect) -> bool {
 }
 
 fn is_near(mine: &[u8], other: &[u8]) -> bool {
-    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok().filter(|ms| *ms > 1_000_000_000_000);
+    let number = |text: &[u8]| {
+        std::str::from_utf8(text).ok()?.parse::<i64>().ok().filter(|ms| *ms > 1_000_000_000_000)
+    };
     number(mine).zip(number(other)).is_some_and(|(mine, other)| mine.abs_diff(other) < 10_000)
 }
 
@@ -176,9 +206,13 @@ fn effects_are_what_redis_sends_to_replicas() {
                 }
                 let (mine, other) = (stream.read_effects(), replica.effects_until(&mut right, count));
                 if !same(&mine, &other) && !is_grown_bitfield(&mine, &other) {
-                    let name = unit.iter().map(|args| args[0].to_ascii_uppercase()).next_back().unwrap_or_default();
+                    let name =
+                        unit.iter().map(|args| args[0].to_ascii_uppercase()).next_back().unwrap_or_default();
                     let unit: Vec<String> = unit.iter().map(|args| words_of(args)).collect();
-                    let text = format!("seed {seed} threads {threads}: {}\nours:   {mine:?}\ntheirs: {other:?}", unit.join(" ; "));
+                    let text = format!(
+                        "seed {seed} threads {threads}: {}\nours:   {mine:?}\ntheirs: {other:?}",
+                        unit.join(" ; ")
+                    );
                     differences.entry(name).or_insert(text);
                 }
             }

@@ -57,7 +57,9 @@ impl Replica {
             while let Ok((_, end)) = reply::parse(&self.buffer, at + newlines(&self.buffer[at..])) {
                 let mut found = split_commands(&self.buffer[at..end]);
                 at = end;
-                let is_marker = found.last().is_some_and(|args| args.get(1).is_some_and(|word| word == marker.as_bytes()));
+                let is_marker = found
+                    .last()
+                    .is_some_and(|args| args.get(1).is_some_and(|word| word == marker.as_bytes()));
                 if is_marker {
                     self.buffer.drain(..at);
                     return effects_of(commands, &mut self.db);

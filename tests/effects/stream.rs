@@ -32,7 +32,8 @@ pub fn split_commands(bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
             b'\n' => at += 1,
             _ => match reply::parse(bytes, at) {
                 Ok((Value::Array(words), end)) => {
-                    commands.push(words.iter().map(|word| word.bytes().unwrap_or_default().to_vec()).collect());
+                    commands
+                        .push(words.iter().map(|word| word.bytes().unwrap_or_default().to_vec()).collect());
                     at = end;
                 }
                 other => panic!("not a command at byte {at}: {other:?}"),

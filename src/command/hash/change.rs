@@ -9,7 +9,7 @@ use crate::command::{Cx, notify};
 
 /// Sets all pairs; returns how many fields are new.
 fn set_pairs(cx: &mut Cx<'_>) -> Result<i64, ReplyError> {
-    if cx.argc() % 2 != 0 {
+    if !cx.argc().is_multiple_of(2) {
         let text = wrong_arity(cx.row);
         return Err(cx.fail(text));
     }
@@ -81,7 +81,11 @@ pub fn hdel(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
             }
         }
     }
-    if emptied { entry.remove() } else { drop(entry) }
+    if emptied {
+        entry.remove()
+    } else {
+        drop(entry)
+    }
     if removed > 0 {
         cx.propagate();
         cx.outcome.dirty += removed - 1;

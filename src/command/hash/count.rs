@@ -4,7 +4,9 @@
 //! t_hash.c; numbers in 80-bit extended precision as redis computes them (`base::number`).
 
 use super::{limits, open_hash};
-use crate::base::number::{DigitBuffer, LongDouble, format_long_double, parse_f64, parse_i64, parse_long_double};
+use crate::base::number::{
+    DigitBuffer, LongDouble, format_long_double, parse_f64, parse_i64, parse_long_double,
+};
 use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
 use crate::effect::Kind;

@@ -80,7 +80,8 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         argc => {
             let count = parse_i64(cx.arg(2)).ok_or(ReplyError::NotInteger)?;
             if count == i64::MIN {
-                let text = format!("ERR value is out of range, value must between {} and {}", -i64::MAX, i64::MAX);
+                let text =
+                    format!("ERR value is out of range, value must between {} and {}", -i64::MAX, i64::MAX);
                 return Err(cx.fail(text));
             }
             let with_values = argc == 4 && cx.arg(3).eq_ignore_ascii_case(b"withvalues");

@@ -24,7 +24,8 @@ fn rename_to(cx: &mut Cx<'_>, only_new: bool) -> Result<(), ReplyError> {
         return Err(ReplyError::NoSuchKey);
     }
     let same = from.bytes == to.bytes;
-    if !same && !(only_new && cx.lookup_write(&to).is_some()) {
+    let refused = same || (only_new && cx.lookup_write(&to).is_some());
+    if !refused {
         cx.dbm(&to).remove(&to);
         if let Some(entry) = cx.dbm(&from).take(&from) {
             cx.dbm(&to).put(&to, entry);

@@ -27,7 +27,8 @@ pub fn parse_cursor(word: &[u8]) -> Result<u64, ReplyError> {
         digits => (false, digits),
     };
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|digits| digits.parse::<u64>().ok());
+    let number =
+        std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|digits| digits.parse::<u64>().ok());
     let number = number.ok_or(ReplyError::InvalidCursor)?;
     Ok(if negative { number.wrapping_neg() } else { number })
 }
@@ -42,7 +43,8 @@ fn parse_filter<'a>(cx: &Cx<'a>) -> Result<Filter<'a>, ReplyError> {
         let value = cx.arg(index + 1);
         if word.eq_ignore_ascii_case(b"count") {
             let count = parse_i64(value).ok_or(ReplyError::NotInteger)?;
-            filter.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(ReplyError::Syntax)?;
+            filter.count =
+                usize::try_from(count).ok().filter(|&count| count > 0).ok_or(ReplyError::Syntax)?;
         } else if word.eq_ignore_ascii_case(b"match") {
             filter.pattern = Some(value).filter(|pattern| *pattern != b"*");
         } else if word.eq_ignore_ascii_case(b"type") {
@@ -59,8 +61,8 @@ fn parse_filter<'a>(cx: &Cx<'a>) -> Result<Filter<'a>, ReplyError> {
 pub fn scan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let cursor = parse_cursor(cx.arg(1))?;
     let filter = parse_filter(cx)?;
-    let slot = cursor_slot(cursor).min(SLOT_COUNT as usize);
-    let end = if slot < SLOT_COUNT as usize { cx.map.end_of(slot as u16) } else { slot };
+    let slot = cursor_slot(cursor).min(SLOT_COUNT);
+    let end = if slot < SLOT_COUNT { cx.map.end_of(slot as u16) } else { slot };
     let mut names: Vec<Vec<u8>> = Vec::new();
     let (db, access) = (cx.db, Access::at(cx.now_ms).quiet());
     let visit = |entry: crate::keyspace::Entry<'_>| {
@@ -72,10 +74,10 @@ pub fn scan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         }
     };
     let next = match cx.each_space().into_iter().next() {
-        Some(space) if slot < SLOT_COUNT as usize => space.db(db, access).scan(cursor, end, filter.count, visit),
+        Some(space) if slot < SLOT_COUNT => space.db(db, access).scan(cursor, end, filter.count, visit),
         _ => u64::MAX,
     };
-    let next = if cursor_slot(next) >= SLOT_COUNT as usize { 0 } else { next };
+    let next = if cursor_slot(next) >= SLOT_COUNT { 0 } else { next };
     cx.out.array(2);
     cx.out.bulk(next.to_string().as_bytes());
     cx.out.array(names.len());

@@ -70,15 +70,20 @@ pub(super) fn report(core: &Core, events: &Events) -> String {
 fn advice(core: &Core, events: &Events) -> Vec<String> {
     let mut lines = Vec::new();
     if events.contains_key("command") {
-        if core.settings.slowlog_log_slower_than_us < 0 {
-            lines.push(String::from(
-                "There are latency issues with potentially slow commands you are using. Try to enable the Slow Log Redis feature using the command 'CONFIG SET slowlog-log-slower-than 1000'. If the Slow log is disabled Redis is not able to log slow commands execution for you.",
+        let (slower_than_us, threshold_us) =
+            (core.settings.slowlog_log_slower_than_us, core.settings.latency_monitor_threshold_ms * 1000);
+        if slower_than_us < 0 {
+            lines.push(format!(
+                "There are latency issues with potentially slow commands you are using. Try to enable the Slow Log Redis feature using the command 'CONFIG SET slowlog-log-slower-than {threshold_us}'. If the Slow log is disabled Redis is not able to log slow commands execution for you."
             ));
-        } else {
-            lines.push(String::from(
-                "Check your Slow Log to understand what are the commands you are running which are too slow to execute. Please check https://redis.io/commands/slowlog for more information.",
+        } else if slower_than_us as u64 > threshold_us {
+            lines.push(format!(
+                "Your current Slow Log configuration only logs events that are slower than your configured latency monitor threshold. Please use 'CONFIG SET slowlog-log-slower-than {threshold_us}'."
             ));
         }
+        lines.push(String::from(
+            "Check your Slow Log to understand what are the commands you are running which are too slow to execute. Please check https://redis.io/commands/slowlog for more information.",
+        ));
         lines.push(String::from(
             "Deleting, expiring or evicting (because of maxmemory policy) large objects is a blocking operation. If you have very large objects that are often deleted, expired, or evicted, try to fragment those objects into multiple smaller objects.",
         ));

@@ -16,7 +16,8 @@ fn figures(core: &PerCore) -> String {
     let busy = core.busy_usec as f64 * 100.0 / core.life_usec.max(1) as f64;
     format!(
         "ops={},hops_in={},hops_out={},lends={},connections={},keys={},bytes={},ring_depth={},messages={},doorbells={},\
-         waiting={},busy={busy:.2},sleeps={},enters={},longest_step_usec={}",
+         waiting={},busy={busy:.2},sleeps={},enters={},longest_step_usec={},longest_turn_usec={},longest_submit_usec={},\
+         longest_upkeep_usec={},longest_command_usec={}",
         core.ops,
         core.hops_in,
         core.hops_out,
@@ -31,5 +32,9 @@ fn figures(core: &PerCore) -> String {
         core.sleeps,
         core.enters,
         core.longest_step_usec,
+        core.longest_usec[0],
+        core.longest_usec[1],
+        core.longest_usec[2],
+        core.longest_usec[3],
     )
 }

@@ -52,6 +52,8 @@ pub struct PerCore {
     pub enters: u64,
     /// Longest turn.
     pub longest_step_usec: u64,
+    /// Of turns, submissions, upkeep, commands.
+    pub longest_usec: [u64; 4],
 }
 
 /// One command over all cores.
@@ -155,6 +157,12 @@ impl Totals {
             sleeps: core.stats.sleeps,
             enters: core.ring.enters(),
             longest_step_usec: core.stats.longest_step_us,
+            longest_usec: [
+                core.stats.longest_turn_us,
+                core.stats.longest_submit_us,
+                core.stats.longest_upkeep_us,
+                core.stats.longest_command_us,
+            ],
             ..PerCore::default()
         };
         self.add_shard(core, session, &mut own);

@@ -36,7 +36,8 @@ impl BufferRing {
         let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
         let entries_layout =
             Layout::from_size_align(count as usize * size_of::<BufRingEntry>(), 4096).map_err(invalid)?;
-        let storage_layout = Layout::from_size_align(count as usize * size as usize, 4096).map_err(invalid)?;
+        let storage_layout =
+            Layout::from_size_align(count as usize * size as usize, 4096).map_err(invalid)?;
         // SAFETY: both layouts have a size above zero (count and size are constants of limits.rs).
         let (entries, storage) =
             unsafe { (std::alloc::alloc_zeroed(entries_layout), std::alloc::alloc(storage_layout)) };

@@ -94,6 +94,13 @@ pub struct Completion {
     pub more: bool,
 }
 
+/// Whether the kernel gives us a ring of our kind at all.
+///
+/// Errors: those of io_uring_setup: ENOSYS and EPERM where it is missing or forbidden, EINVAL where it is too old.
+pub fn probe() -> io::Result<()> {
+    IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(8).map(|_: IoUring| ())
+}
+
 /// The ring of one core.
 pub struct Ring {
     uring: IoUring,
@@ -235,14 +242,33 @@ impl Ring {
             // SAFETY: no argument is passed (null, size 0), as enter without EXT_ARG wants it.
             unsafe { self.uring.submitter().enter::<libc::sigset_t>(queued, 0, flags, None) }
         } else {
-            let time =
-                types::Timespec::new().sec(timeout_us / 1_000_000).nsec((timeout_us % 1_000_000) as u32 * 1000);
+            let time = types::Timespec::new()
+                .sec(timeout_us / 1_000_000)
+                .nsec((timeout_us % 1_000_000) as u32 * 1000);
             self.uring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&time))
         };
         match result {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
                 Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Submits what is queued and looks for nothing new: the caller still has completions at hand.
+    pub fn submit(&mut self) -> io::Result<()> {
+        if !self.backlog.is_empty() {
+            self.flush_backlog();
+        }
+        if self.uring.submission().is_empty() {
+            return Ok(());
+        }
+        self.enters += 1;
+        match self.uring.submit() {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
                 _ => Err(error),
             },
         }

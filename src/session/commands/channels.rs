@@ -5,9 +5,9 @@
 //! acknowledgement always precedes its channel's first message. Bounds: none beside memory, as in redis.
 
 use super::super::core::Core;
-use super::at_most;
 use super::super::pubsub::{Change, Receiver};
 use super::super::{Control, Flow, Session, client_flag};
+use super::at_most;
 use crate::base::glob::glob_match;
 use crate::command::reply_error::ReplyError;
 use crate::resp::Args;

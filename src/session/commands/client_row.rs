@@ -70,17 +70,6 @@ pub fn rows(core: &Core, visitor: &Session, argv_bytes: usize) -> Vec<ClientRow>
     alive.map(|(index, conn)| row_of(core, index, conn, visitor, argv_bytes)).collect()
 }
 
-/// Memory of one connection with what hangs on it, in bytes.
-fn total_bytes(conn: &Connection, session: Option<&Session>) -> usize {
-    let own = size_of::<Connection>() + conn.inbound.capacity() + conn.sending.heap_len();
-    let pushes: usize = conn.pushes.iter().map(bytes::Bytes::len).sum();
-    let travelling = session.map_or(0, |session| {
-        let multi = session.multi.as_ref().map_or(0, |multi| multi.bytes);
-        size_of::<Session>() + session.reader.heap_len() + session.out.heap_len() + multi
-    });
-    own + pushes + travelling
-}
-
 fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_bytes: usize) -> ClientRow {
     let asks = conn.id == visitor.id;
     let session = if asks { Some(visitor) } else { conn.session.as_deref() };
@@ -108,8 +97,8 @@ fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_by
         reply_room: conn.sending.heap_len() + session.map_or(0, |session| session.out.heap_len()),
         reply_bytes: conn.sending.len() + out,
         push_count: conn.pushes.len(),
-        push_bytes: conn.pushes.iter().map(bytes::Bytes::len).sum(),
-        total_bytes: total_bytes(conn, session),
+        push_bytes: conn.push_bytes,
+        total_bytes: conn.memory_with(session),
         sending: conn.send_busy,
     }
 }

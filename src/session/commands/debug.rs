@@ -26,6 +26,8 @@ const HELP: &[&str] = &[
     "    unit tests to simulate Redis errors.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "PANIC",
+    "    Crash the server simulating a panic.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create <count> string keys named key:<num>. If <prefix> is specified then",
     "    it is used instead of the 'key' prefix. These are not propagated to",
@@ -67,6 +69,7 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
             let text = quoting("", args.get(2), "");
             Err(fail(core, text))
         }
+        b"panic" if args.len() == 2 => panic!("called by Debug command"),
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
         _ => {

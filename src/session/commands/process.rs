@@ -86,6 +86,7 @@ fn shutdown(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<F
         return Err(ReplyError::Text("ERR No shutdown in progress."));
     }
     if save {
+        warning("SHUTDOWN SAVE refused: this server does not save yet; use SHUTDOWN NOSAVE");
         return Err(ReplyError::Text("ERR Errors trying to SHUTDOWN. Check logs."));
     }
     warning("User requested shutdown...");
