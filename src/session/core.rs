@@ -11,7 +11,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use smallvec::SmallVec;
+
 use super::connection::{Connection, Listener};
+use super::lookahead;
 use super::multi::Watched;
 use super::{Control, Session, run};
 use crate::base::cache;
@@ -21,7 +24,7 @@ use crate::base::{clock, reclaim, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
-use crate::keyspace::Freshness;
+use crate::keyspace::{Freshness, Key};
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
@@ -257,6 +260,30 @@ impl Core {
         self.now_ms = clock::internal_ms(self.now_us);
     }
 
+    /// Asks the cache for the keys of single commands that have just been received on several connections: without pipelining
+    /// the misses of different connections are the only ones that can overlap. (A longer input makes a plan of its own.)
+    fn fetch_received(&self, first: usize) {
+        if self.completions.len() - first < 2 {
+            return;
+        }
+        let Some(shard) = self.shard.as_deref() else { return };
+        let mut keys = SmallVec::<[(usize, Key<'static>); 24]>::new();
+        for completion in self.completions.range(first..) {
+            let (Op::Recv, Some(buffer)) = (completion.token.op, completion.buffer) else { continue };
+            let (data, len) = self.ring.buffer(buffer, completion.result.max(0) as usize);
+            // SAFETY: the buffer is ours from its completion until `receive` recycles it, later in this turn or the next.
+            let input = unsafe { std::slice::from_raw_parts(data, len) };
+            let session =
+                self.connections.get(completion.token.index).and_then(|conn| conn.session.as_deref());
+            if let (Some(key), Some(session)) = (lookahead::first_key(input), session) {
+                let db = session.client.db;
+                shard.space.dict(db).prefetch(&key);
+                keys.push((db, key));
+            }
+        }
+        keys.iter().for_each(|(db, key)| shard.space.dict(*db).prefetch_entry(key));
+    }
+
     /// Asks the cache for what the sessions that have just arrived will need: their lines are in another core's cache, and
     /// their keys in none. Stage by stage over all of them, so that the misses overlap.
     fn fetch_arrivals(&self, first: usize) {
@@ -290,7 +317,9 @@ impl Core {
     /// One turn: everything that has arrived is handled, what it caused is published, then queued to leave.
     /// Returns whether anything happened.
     pub fn turn(&mut self) -> bool {
+        let first = self.completions.len();
         self.ring.reap(&mut self.completions);
+        self.fetch_received(first);
         let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);

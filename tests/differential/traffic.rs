@@ -93,7 +93,9 @@ impl Traffic {
         }
         // A SET in the past (ms of 1970) leaves a key that is counted until the active expiry comes by.
         if args.iter().any(|arg| arg.eq_ignore_ascii_case(b"PXAT")) {
-            args.iter_mut().filter(|arg| arg.as_slice() == b"4294967296").for_each(|arg| arg.extend_from_slice(b"000"));
+            args.iter_mut()
+                .filter(|arg| arg.as_slice() == b"4294967296")
+                .for_each(|arg| arg.extend_from_slice(b"000"));
         }
     }
 

@@ -30,7 +30,17 @@ use traffic::{Args, Step, Traffic};
 const DIFFERENCES_MAX: usize = 20;
 /// Commands that would disturb the harness or are none of this test's business.
 const UNUSED: [&str; 12] = [
-    "debug", "hello", "reset", "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "pubsub", "publish", "auth", "shutdown",
+    "debug",
+    "hello",
+    "reset",
+    "subscribe",
+    "psubscribe",
+    "unsubscribe",
+    "punsubscribe",
+    "pubsub",
+    "publish",
+    "auth",
+    "shutdown",
     "config",
 ];
 
@@ -56,7 +66,10 @@ impl Watched {
         assert_eq!(self.client.run(&format!("PUBLISH {marker} x")), Value::Int(1));
         let mut events = Vec::new();
         loop {
-            let reply = self.listener.read().unwrap_or_else(|error| panic!("{error} before {marker}; so far {events:?}"));
+            let reply = self
+                .listener
+                .read()
+                .unwrap_or_else(|error| panic!("{error} before {marker}; so far {events:?}"));
             let Some([_, _, channel, message]) = reply.value.items() else { panic!("{reply:?}") };
             if channel.bytes() == Some(marker.as_bytes()) {
                 return events;
@@ -97,7 +110,10 @@ fn by_channel(events: &[String], cores: u32) -> BTreeMap<&str, Vec<&str>> {
         channels.entry(channel).or_default().push(message);
     }
     if cores > 1 {
-        channels.iter_mut().filter(|(name, _)| name.starts_with("__keyevent")).for_each(|(_, keys)| keys.sort_unstable());
+        channels
+            .iter_mut()
+            .filter(|(name, _)| name.starts_with("__keyevent"))
+            .for_each(|(_, keys)| keys.sort_unstable());
     }
     channels
 }
@@ -140,7 +156,12 @@ impl Run {
     }
 }
 
-fn run_seed(seed: u64, threads: u32, exclusions: &Exclusions, differences: &mut BTreeMap<(Vec<u8>, u32), String>) -> BTreeMap<String, u64> {
+fn run_seed(
+    seed: u64,
+    threads: u32,
+    exclusions: &Exclusions,
+    differences: &mut BTreeMap<(Vec<u8>, u32), String>,
+) -> BTreeMap<String, u64> {
     let wanted = std::env::var("EVENTS").unwrap_or_else(|_| "KEAmn".to_owned());
     let start = |plan: Plan| plan.args(&["--proto-max-bulk-len", "1mb"]).start();
     let (ours, theirs) = (start(Plan::shoal(threads)), start(Plan::redis()));
@@ -163,7 +184,9 @@ fn run_seed(seed: u64, threads: u32, exclusions: &Exclusions, differences: &mut 
         if let Some(text) = run.compare(count) {
             let name = unit.last().map(|args| args[0].to_ascii_uppercase()).unwrap_or_default();
             let commands = if threads == 1 { words_of(&unit) } else { format!("{} commands", unit.len()) };
-            differences.entry((name, threads)).or_insert(format!("seed {seed} threads {threads}: {commands}\n{text}"));
+            differences
+                .entry((name, threads))
+                .or_insert(format!("seed {seed} threads {threads}: {commands}\n{text}"));
         }
     }
     run.kinds

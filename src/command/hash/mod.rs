@@ -8,8 +8,8 @@ pub mod count;
 pub mod read;
 pub mod walk;
 
-use crate::command::{Cx, notify};
 use crate::command::reply_error::ReplyError;
+use crate::command::{Cx, notify};
 use crate::keyspace::{EntryMut, Key, NewValue};
 use crate::types::hash::{Hash, HashLimits};
 
