@@ -132,13 +132,22 @@ impl Core {
     /// maxmemory-clients: while the clients of all cores together take too much, the largest is closed.
     pub fn check_client_memory(&mut self) {
         let own = self.id();
-        let sums = &self.shared.client_bytes;
-        sums[own].store(self.client_bytes, Ordering::Relaxed);
-        let sum: usize = sums[..self.cores()].iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
-        if sum > self.client_memory_limit && !self.is_hunting {
+        if self.clients_take_too_much() && !self.is_hunting {
             self.is_hunting = true;
             self.hunt(Hunt { origin: own, left: self.cores(), bytes: 0, core: own });
         }
+    }
+
+    fn publish_client_memory(&self) {
+        self.shared.client_bytes[self.id()].store(self.client_bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the clients of all cores together are over maxmemory-clients.
+    fn clients_take_too_much(&self) -> bool {
+        self.publish_client_memory();
+        let sums = &self.shared.client_bytes[..self.cores()];
+        let sum: usize = sums.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        sum > self.client_memory_limit
     }
 
     /// One core's part in the search for the largest client; the last one has it closed.
@@ -158,13 +167,15 @@ impl Core {
             return; // nobody may be closed; upkeep lets the origin look again
         }
         self.call_on(hunt.core, move |core| {
-            if let Some((_, index)) = core.largest_client() {
+            // Another core's search may have made room meanwhile.
+            let victim = if core.clients_take_too_much() { core.largest_client() } else { None };
+            if let Some((_, index)) = victim {
                 log_client(core, index, "Evicting client: ", "");
                 core.stats.evicted_clients += 1;
                 core.kill(index);
+                core.note_memory(index);
             }
-            let bytes = core.client_bytes;
-            core.shared.client_bytes[core.id()].store(bytes, Ordering::Relaxed);
+            core.publish_client_memory();
             core.call_on(hunt.origin, |origin| {
                 origin.is_hunting = false;
                 origin.check_client_memory();

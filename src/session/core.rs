@@ -11,20 +11,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use smallvec::SmallVec;
-
 use super::connection::{Connection, Listener};
-use super::lookahead;
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::cache;
 use crate::base::cpu_time::Meter;
 use crate::base::slab::Slab;
 use crate::base::{clock, reclaim, ticks};
 use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
-use crate::keyspace::{Freshness, Key};
+use crate::keyspace::Freshness;
 use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
@@ -151,8 +147,8 @@ pub struct Core {
     pub client_memory_limit: usize,
     /// A search for the largest client that began here is under way.
     pub is_hunting: bool,
-    inbox: VecDeque<Message>,
-    completions: VecDeque<Completion>,
+    pub(super) inbox: VecDeque<Message>,
+    pub(super) completions: VecDeque<Completion>,
     /// The last clock reading of a turn's part.
     pub last_tick: u64,
     part_began: u64,
@@ -258,60 +254,6 @@ impl Core {
     pub fn sample_clock(&mut self) {
         self.now_us = clock::monotonic_us();
         self.now_ms = clock::internal_ms(self.now_us);
-    }
-
-    /// Asks the cache for the keys of single commands that have just been received on several connections: without pipelining
-    /// the misses of different connections are the only ones that can overlap. (A longer input makes a plan of its own.)
-    fn fetch_received(&self, first: usize) {
-        if self.completions.len() - first < 2 {
-            return;
-        }
-        let Some(shard) = self.shard.as_deref() else { return };
-        let mut keys = SmallVec::<[(usize, Key<'static>); 24]>::new();
-        for completion in self.completions.range(first..) {
-            let (Op::Recv, Some(buffer)) = (completion.token.op, completion.buffer) else { continue };
-            let (data, len) = self.ring.buffer(buffer, completion.result.max(0) as usize);
-            // SAFETY: the buffer is ours from its completion until `receive` recycles it, later in this turn or the next.
-            let input = unsafe { std::slice::from_raw_parts(data, len) };
-            let session =
-                self.connections.get(completion.token.index).and_then(|conn| conn.session.as_deref());
-            if let (Some(key), Some(session)) = (lookahead::first_key(input), session) {
-                let db = session.client.db;
-                shard.space.dict(db).prefetch(&key);
-                keys.push((db, key));
-            }
-        }
-        keys.iter().for_each(|(db, key)| shard.space.dict(*db).prefetch_entry(key));
-    }
-
-    /// Asks the cache for what the sessions that have just arrived will need: their lines are in another core's cache, and
-    /// their keys in none. Stage by stage over all of them, so that the misses overlap.
-    fn fetch_arrivals(&self, first: usize) {
-        let arrivals = || {
-            self.inbox.range(first..).filter_map(|message| match message {
-                Message::Session(session) => Some(session),
-                _ => None,
-            })
-        };
-        if self.inbox.len() == first {
-            return;
-        }
-        arrivals().for_each(|session| cache::prefetch_value(&**session));
-        let shard = self.shard.as_deref();
-        for session in arrivals() {
-            session.reader.prefetch();
-            session.out.prefetch();
-            session.plan.prefetch();
-        }
-        let Some(shard) = shard else { return };
-        for session in arrivals().filter(|session| !session.homeward) {
-            let dict = shard.space.dict(session.client.db);
-            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch(&key));
-        }
-        for session in arrivals().filter(|session| !session.homeward) {
-            let dict = shard.space.dict(session.client.db);
-            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch_entry(&key));
-        }
     }
 
     /// One turn: everything that has arrived is handled, what it caused is published, then queued to leave.
