@@ -17,7 +17,7 @@ pub const MAX_CORES: usize = 64;
 /// A core sleeps at most this long in its ring before it looks at timers, in microseconds.
 pub const IDLE_WAIT_US: u64 = 1000;
 /// The executor gets the core after this much network work, in microseconds.
-pub const TURN_SLICE_US: u64 = 500;
+pub const TURN_SLICE_US: u64 = 1000;
 
 const _: () = assert!(RECV_BUFFERS.is_power_of_two() && MESH_RING.is_power_of_two());
 const _: () = assert!(RING_CQ >= 4 * RING_SQ);

@@ -41,6 +41,15 @@ pub fn run(config: Config, config_file: String) -> Result<(), Fatal> {
     let settings = Settings::from(&config);
     super::daemon::prepare(&settings).map_err(Fatal)?;
     crate::observe::log::start(&settings.logfile, &settings.loglevel).map_err(Fatal)?;
+    let served = serve(config, config_file, settings);
+    if let Err(fatal) = &served {
+        warning(&fatal.0);
+    }
+    served
+}
+
+/// Runs with the log open: what is fatal from here on stands there too.
+fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), Fatal> {
     process::disable_huge_pages();
     purge::postpone();
     if settings.crash_log_enabled {

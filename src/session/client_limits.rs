@@ -131,17 +131,21 @@ impl Core {
 
     /// maxmemory-clients: while the clients of all cores together take too much, the largest is closed.
     pub fn check_client_memory(&mut self) {
+        let own = self.id();
         if self.clients_take_too_much() && !self.is_hunting {
-            let own = self.id();
             self.is_hunting = true;
             self.hunt(Hunt { origin: own, left: self.cores(), bytes: 0, core: own });
         }
     }
 
-    /// Publishes this core's sum and judges the sum of all.
+    fn publish_client_memory(&self) {
+        self.shared.client_bytes[self.id()].store(self.client_bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the clients of all cores together are over maxmemory-clients.
     fn clients_take_too_much(&self) -> bool {
+        self.publish_client_memory();
         let sums = &self.shared.client_bytes[..self.cores()];
-        sums[self.id()].store(self.client_bytes, Ordering::Relaxed);
         let sum: usize = sums.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
         self.client_memory_limit > 0 && sum > self.client_memory_limit
     }
@@ -163,16 +167,16 @@ impl Core {
             return; // nobody may be closed; upkeep lets the origin look again
         }
         self.call_on(hunt.core, move |core| {
-            // Another core's search may have closed it already.
-            if core.clients_take_too_much()
-                && let Some((_, index)) = core.largest_client()
-            {
+            // Another core's search may have made room meanwhile.
+            let victim = if core.clients_take_too_much() { core.largest_client() } else { None };
+            if let Some((_, index)) = victim {
                 log_client(core, index, "Evicting client: ", "");
                 core.stats.evicted_clients += 1;
                 core.kill(index);
+                core.note_memory(index);
             }
-            core.clients_take_too_much();
-            // The origin judges anew at the end of its next turn: the dying connection makes one.
+            core.publish_client_memory();
+            // The origin judges anew at the end of its next turn (the dying connection makes one): no recursion per victim.
             core.call_on(hunt.origin, |origin| origin.is_hunting = false);
         });
     }

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::{Control, Session, run};
-use crate::base::cache;
 use crate::base::cpu_time::Meter;
 use crate::base::slab::Slab;
 use crate::base::{clock, reclaim, ticks};
@@ -148,8 +147,8 @@ pub struct Core {
     pub client_memory_limit: usize,
     /// A search for the largest client that began here is under way.
     pub is_hunting: bool,
-    inbox: VecDeque<Message>,
-    completions: VecDeque<Completion>,
+    pub(super) inbox: VecDeque<Message>,
+    pub(super) completions: VecDeque<Completion>,
     /// The last clock reading of a turn's part.
     pub last_tick: u64,
     part_began: u64,
@@ -257,40 +256,12 @@ impl Core {
         self.now_ms = clock::internal_ms(self.now_us);
     }
 
-    /// Asks the cache for what the sessions that have just arrived will need: their lines are in another core's cache, and
-    /// their keys in none. Stage by stage over all of them, so that the misses overlap.
-    fn fetch_arrivals(&self, first: usize) {
-        let arrivals = || {
-            self.inbox.range(first..).filter_map(|message| match message {
-                Message::Session(session) => Some(session),
-                _ => None,
-            })
-        };
-        if self.inbox.len() == first {
-            return;
-        }
-        arrivals().for_each(|session| cache::prefetch_value(&**session));
-        let shard = self.shard.as_deref();
-        for session in arrivals() {
-            session.reader.prefetch();
-            session.out.prefetch();
-            session.plan.prefetch();
-        }
-        let Some(shard) = shard else { return };
-        for session in arrivals().filter(|session| !session.homeward) {
-            let dict = shard.space.dict(session.client.db);
-            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch(&key));
-        }
-        for session in arrivals().filter(|session| !session.homeward) {
-            let dict = shard.space.dict(session.client.db);
-            session.plan.own_run(&self.map, self.id).for_each(|key| dict.prefetch_entry(&key));
-        }
-    }
-
     /// One turn: everything that has arrived is handled, what it caused is published, then queued to leave.
     /// Returns whether anything happened.
     pub fn turn(&mut self) -> bool {
+        let first = self.completions.len();
         self.ring.reap(&mut self.completions);
+        self.fetch_received(first);
         let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);

@@ -88,6 +88,15 @@ impl Plan {
     }
 }
 
+/// The key of a short input that is one command (a longer one makes a plan when it is run).
+pub fn first_key(input: &[u8]) -> Option<Key<'static>> {
+    if input.len() >= LEAST_INPUT {
+        return None;
+    }
+    let key = Key::new(skim(input)?.0?);
+    Some(key_at((key.slot, key.hash)))
+}
+
 fn key_at((slot, hash): (u16, u64)) -> Key<'static> {
     Key { bytes: &[], slot, hash }
 }

@@ -18,6 +18,7 @@ pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+mod fetch;
 pub mod lookahead;
 pub mod multi;
 pub mod pause;

@@ -91,6 +91,12 @@ impl Traffic {
             _ if first > 0 => args[first] = self.garbage(),
             _ => args.push(self.garbage()),
         }
+        // A SET in the past (ms of 1970) leaves a key that is counted until the active expiry comes by.
+        if args.iter().any(|arg| arg.eq_ignore_ascii_case(b"PXAT")) {
+            args.iter_mut()
+                .filter(|arg| arg.as_slice() == b"4294967296")
+                .for_each(|arg| arg.extend_from_slice(b"000"));
+        }
     }
 
     /// Words that parsers stumble over. No word here makes a big allocation or a near expiry.

@@ -8,8 +8,8 @@ pub mod count;
 pub mod read;
 pub mod walk;
 
-use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
+use crate::command::{Cx, notify};
 use crate::keyspace::{EntryMut, Key, NewValue};
 use crate::types::hash::{Hash, HashLimits};
 
@@ -42,6 +42,7 @@ fn write_hash<'c>(cx: &'c mut Cx<'_>, key: &Key<'_>) -> Result<Option<EntryMut<'
 fn open_hash<'c>(cx: &'c mut Cx<'_>, key: &Key<'_>) -> Result<EntryMut<'c>, ReplyError> {
     // Looked up twice when it is there: a borrow that outlives the miss cannot be expressed yet.
     if write_hash(cx, key)?.is_none() {
+        cx.notify(notify::NEW, "new", key.bytes);
         return Ok(cx.dbm(key).create(key, NewValue::Hash(Hash::new())));
     }
     cx.access.touch = false;

@@ -20,7 +20,9 @@ pub fn hscan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let cursor = parse_cursor(cx.arg(2))?;
     let (key, args) = (cx.key(1), cx.args);
     let mut out = std::mem::take(cx.out);
-    let result = match read_hash(cx, &key) {
+    let found = read_hash(cx, &key);
+    let missing = matches!(found, Ok(None));
+    let result = match found {
         Ok(Some(hash)) => scan_options(&args).map(|(pattern, count)| {
             let mut pairs: Vec<Pair<'_>> = Vec::new();
             let next = hash.scan(cursor, count, |field, value| {
@@ -37,6 +39,9 @@ pub fn hscan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         Err(error) => Err(error),
     };
     *cx.out = out;
+    if missing {
+        cx.notify_miss(key.bytes);
+    }
     result
 }
 
@@ -93,7 +98,9 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     // The dice leave the keyspace while its hash is read.
     let mut prng = cx.space(&key).common.prng.clone();
     let mut out = std::mem::take(cx.out);
-    let result = read_hash(cx, &key).map(|hash| match (hash, draw) {
+    let found = read_hash(cx, &key);
+    let missing = matches!(found, Ok(None));
+    let result = found.map(|hash| match (hash, draw) {
         (None, None) => out.null(),
         (None, Some(_)) => out.array(0),
         (Some(hash), None) => match hash.random(&mut prng) {
@@ -120,6 +127,9 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     });
     *cx.out = out;
     cx.space(&key).common.prng = prng;
+    if missing {
+        cx.notify_miss(key.bytes);
+    }
     result
 }
 

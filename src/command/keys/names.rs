@@ -30,6 +30,7 @@ fn rename_to(cx: &mut Cx<'_>, only_new: bool) -> Result<(), ReplyError> {
         if let Some(entry) = cx.dbm(&from).take(&from) {
             cx.dbm(&to).put(&to, entry);
         }
+        cx.notify(notify::NEW, "new", to.bytes);
         cx.propagate();
         cx.notify(notify::GENERIC, "rename_from", from.bytes);
         cx.notify(notify::GENERIC, "rename_to", to.bytes);
@@ -58,17 +59,18 @@ pub fn move_key(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
             cx.db_at(to, &key).put(&key, entry);
         }
         cx.propagate();
+        notify_in(cx, to, notify::NEW, "new", &key);
         cx.notify(notify::GENERIC, "move_from", key.bytes);
-        notify_in(cx, to, "move_to", &key);
+        notify_in(cx, to, notify::GENERIC, "move_to", &key);
     }
     cx.out.integer(moved as i64);
     Ok(())
 }
 
-/// A generic event in another database than the selected one.
-fn notify_in(cx: &mut Cx<'_>, db: usize, name: &'static str, key: &Key<'_>) {
+/// An event in another database than the selected one.
+fn notify_in(cx: &mut Cx<'_>, db: usize, class: u32, name: &'static str, key: &Key<'_>) {
     let selected = std::mem::replace(&mut cx.db, db);
-    cx.notify(notify::GENERIC, name, key.bytes);
+    cx.notify(class, name, key.bytes);
     cx.db = selected;
 }
 
@@ -92,6 +94,7 @@ pub fn copy(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         return Err(ReplyError::Text("ERR source and destination objects are the same"));
     }
     let Some(copied) = cx.lookup_read(&from).map(|entry| entry.duplicate(to.bytes)) else {
+        cx.notify_miss(from.bytes);
         cx.out.integer(0);
         return Ok(());
     };
@@ -101,7 +104,8 @@ pub fn copy(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     }
     cx.db_at(to_db, &to).put(&to, copied);
     cx.propagate();
-    notify_in(cx, to_db, "copy_to", &to);
+    notify_in(cx, to_db, notify::NEW, "new", &to);
+    notify_in(cx, to_db, notify::GENERIC, "copy_to", &to);
     cx.out.integer(1);
     Ok(())
 }
