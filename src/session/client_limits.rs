@@ -147,7 +147,7 @@ impl Core {
         self.publish_client_memory();
         let sums = &self.shared.client_bytes[..self.cores()];
         let sum: usize = sums.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
-        sum > self.client_memory_limit
+        self.client_memory_limit > 0 && sum > self.client_memory_limit
     }
 
     /// One core's part in the search for the largest client; the last one has it closed.
@@ -176,10 +176,8 @@ impl Core {
                 core.note_memory(index);
             }
             core.publish_client_memory();
-            core.call_on(hunt.origin, |origin| {
-                origin.is_hunting = false;
-                origin.check_client_memory();
-            });
+            // The origin judges anew at the end of its next turn (the dying connection makes one): no recursion per victim.
+            core.call_on(hunt.origin, |origin| origin.is_hunting = false);
         });
     }
 
