@@ -132,23 +132,8 @@ fn hex(digit: u8) -> u8 {
     (digit as char).to_digit(16).unwrap_or(0) as u8
 }
 
-/// Appends `value` in double quotes, escaped so that [`split`] gives it back.
-pub fn quote(out: &mut Vec<u8>, value: &[u8]) {
-    out.push(b'"');
-    for &byte in value {
-        match byte {
-            b'\\' | b'"' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            7 => out.extend_from_slice(b"\\a"),
-            8 => out.extend_from_slice(b"\\b"),
-            b' '..=b'~' => out.push(byte),
-            _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-        }
-    }
-    out.push(b'"');
-}
+/// Appends a value in double quotes, escaped so that [`split`] gives it back: the same form as MONITOR's.
+pub use crate::resp::append_quoted as quote;
 
 #[cfg(test)]
 mod tests {

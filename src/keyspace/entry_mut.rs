@@ -101,11 +101,6 @@ impl<'a> EntryMut<'a> {
         self.get().set_lru(lru);
     }
 
-    /// Says that the key changed though no method here did it.
-    pub fn mark_changed(&mut self) {
-        self.changed = true;
-    }
-
     /// Deletes the key (for a collection that became empty).
     pub fn remove(mut self) {
         self.close();

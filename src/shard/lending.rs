@@ -12,8 +12,6 @@
 use smallvec::SmallVec;
 
 use super::Shard;
-use crate::command::SlotMap;
-use crate::keyspace::Keyspace;
 
 /// A deliberate fault (feature `test-switches`, variable `SHOAL_TEST_BREAK`): the checker in tests/serial must find each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,15 +115,5 @@ impl Lent {
     /// The shards by core.
     pub fn shards_mut(&mut self) -> &mut [Option<Box<Shard>>] {
         &mut self.shards
-    }
-
-    /// Whether the transaction holds the shard that owns `slot`.
-    pub fn holds(&self, map: &SlotMap, slot: u16) -> bool {
-        self.shards[map.core_of(slot)].is_some()
-    }
-
-    /// The keyspaces in hand, by core.
-    pub fn spaces(&mut self) -> SmallVec<[Option<&mut Keyspace>; 4]> {
-        self.shards.iter_mut().map(|shard| shard.as_deref_mut().map(|shard| &mut shard.space)).collect()
     }
 }

@@ -294,11 +294,6 @@ impl Ring {
         !self.uring.completion().is_empty()
     }
 
-    /// Whether operations are queued that no syscall has submitted.
-    pub fn has_queued(&mut self) -> bool {
-        !self.backlog.is_empty() || !self.uring.submission().is_empty()
-    }
-
     /// The received bytes of a completion that named a provided buffer.
     ///
     /// The pointer stays valid, and its bytes unchanged, until [`Ring::recycle`] of the same buffer.
