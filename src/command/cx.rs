@@ -14,7 +14,7 @@ use crate::command::reply_error::ReplyError;
 use crate::command::row::Row;
 use crate::config::Settings;
 use crate::effect::{Effect, Kind, Staging};
-use crate::keyspace::{Access, Db, Entry, EntryMut, Key, Keyspace};
+use crate::keyspace::{Access, Db, Entry, EntryMut, Key, Keyspace, NewValue, Stored};
 use crate::resp::{Args, Out};
 
 /// slot -> core, versioned; the same table in standalone and cluster mode.
@@ -232,6 +232,45 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn lookup_write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
         self.dbm(key).write(key)
+    }
+
+    /// The collection of type `T` at `key` for reading; `None` if there is no key.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    #[inline]
+    pub fn read_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<Option<&T>, ReplyError> {
+        match self.lookup_read(key) {
+            None => Ok(None),
+            Some(entry) => entry.get().map(Some).ok_or(ReplyError::WrongType),
+        }
+    }
+
+    /// The entry of the collection of type `T` at `key` for changing; `None` if there is no key.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    #[inline]
+    pub fn write_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, ReplyError> {
+        match self.lookup_write(key) {
+            None => Ok(None),
+            Some(entry) if entry.get().get::<T>().is_some() => Ok(Some(entry)),
+            Some(_) => Err(ReplyError::WrongType),
+        }
+    }
+
+    /// The entry of the collection of type `T` at `key`, made empty if there is no key.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    pub fn open_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<EntryMut<'_>, ReplyError> {
+        // Looked up twice when it is there: a borrow that outlives the miss cannot be expressed yet.
+        if self.write_as::<T>(key)?.is_none() {
+            self.notify(notify::NEW, "new", key.bytes);
+            return Ok(self.dbm(key).create(key, NewValue::from(T::default())));
+        }
+        self.access.touch = false;
+        self.lookup_write(key).ok_or(ReplyError::WrongType)
     }
 
     /// A change really happened: it leaves with the words it came with.
