@@ -4,3 +4,5 @@ pub mod listpack;
 pub mod seg_table;
 pub mod seg_walk;
 pub mod segment;
+pub mod shared;
+pub mod tree;
