@@ -11,6 +11,8 @@ pub mod field;
 pub mod hash;
 pub mod list;
 pub mod member;
+#[cfg(test)]
+mod pin_tests;
 pub mod set;
 #[cfg(test)]
 mod set_tests;
