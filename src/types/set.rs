@@ -156,11 +156,11 @@ impl Set {
             ints.iter().for_each(|number| pack.push_element(Element::Int(number)));
             self.0 = Repr::Pack(changed, pack);
         } else {
-            self.to_table();
+            self.as_table();
         }
     }
 
-    fn to_table(&mut self) -> &mut Table {
+    fn as_table(&mut self) -> &mut Table {
         if !matches!(self.0, Repr::Table(..)) {
             let mut table = Box::<Table>::default();
             for member in self.iter() {
@@ -253,7 +253,7 @@ impl Set {
                 return true;
             }
         }
-        let added = self.to_table().add(key_hash(&text), &text);
+        let added = self.as_table().add(key_hash(&text), &text);
         *self.changed_mut() |= added;
         added
     }
