@@ -54,7 +54,8 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
-        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
+        ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
+        ValueRef::List(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

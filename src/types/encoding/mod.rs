@@ -1,5 +1,7 @@
 //! Encodings that values and the keyspace are made of.
+pub mod intset;
 pub mod listpack;
+pub mod seg_pin;
 pub mod seg_table;
 pub mod seg_walk;
 pub mod segment;
