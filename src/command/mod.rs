@@ -17,5 +17,6 @@ pub mod rows;
 pub mod string;
 #[cfg(test)]
 mod tests;
+pub mod zset;
 
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};
