@@ -66,7 +66,8 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
-        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Stream(_) => {}
+        ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
+        ValueRef::List(_) | ValueRef::Stream(_) => {}
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

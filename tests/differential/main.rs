@@ -13,6 +13,7 @@ mod control;
 mod exclusions;
 mod families;
 mod lockstep;
+mod sets;
 mod traffic;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
 //! Encodings that values and the keyspace are made of.
+pub mod intset;
 pub mod listpack;
 pub mod seg_table;
 pub mod seg_walk;
