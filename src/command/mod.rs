@@ -18,5 +18,6 @@ pub mod set;
 pub mod string;
 #[cfg(test)]
 mod tests;
+pub mod zset;
 
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

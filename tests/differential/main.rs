@@ -15,6 +15,7 @@ mod families;
 mod lockstep;
 mod sets;
 mod traffic;
+mod zsets;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

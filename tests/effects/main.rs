@@ -20,6 +20,8 @@ mod stream;
 mod support;
 #[path = "../differential/traffic.rs"]
 mod traffic;
+#[path = "../differential/zsets.rs"]
+mod zsets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
