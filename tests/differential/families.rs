@@ -19,6 +19,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
         .chain(BITMAP)
         .chain(GENERIC)
         .chain(HASH)
+        .chain(crate::lists::LIST)
         .chain(crate::sets::SET)
         .chain(crate::zsets::ZSET)
         .copied()

@@ -12,6 +12,7 @@ mod compare;
 mod control;
 mod exclusions;
 mod families;
+mod lists;
 mod lockstep;
 mod sets;
 mod traffic;
