@@ -1,0 +1,3 @@
+//! Rules, descriptions and files, without a server.
+
+use super::*;
