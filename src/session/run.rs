@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, gate, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
@@ -60,7 +60,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
             }
         }
-        match input.next(session.client.authenticated) {
+        match input.next(session.client.authenticated || core.users.is_open()) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
                     && let Some(raw) = input.raw()
@@ -177,6 +177,7 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
                 return Next::Done;
             }
             admit::Verdict::Paused => return Next::Pause,
+            admit::Verdict::GoHome => return Next::Travel(session.home),
         }
     };
     session.admitted = true;
@@ -444,6 +445,11 @@ fn relock(core: &mut Core, session: &mut Session) {
 
 /// Runs one queued command; whether it began a visit.
 fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
+    if let Err(text) = gate::judge_queued(core, session, command.row, args) {
+        core.stats.count_error_reply(text.as_bytes());
+        session.out.error_bytes(text.as_bytes());
+        return false;
+    }
     if let Some(control) = core.shared.controls[command.id as usize] {
         let next = call_control(core, session, command, control, args);
         if session.handler.is_none() {

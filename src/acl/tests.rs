@@ -1,0 +1,2 @@
+//! Rules, descriptions and files, without a server.
+
