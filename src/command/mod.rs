@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod bitmap;
+pub mod blocking;
 pub mod cx;
 pub mod describe;
 pub mod hash;
@@ -18,4 +19,5 @@ pub mod string;
 #[cfg(test)]
 mod tests;
 
+pub use blocking::{BlockSpec, OnTimeout};
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

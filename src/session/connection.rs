@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::core::{Core, Message};
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
-use super::{Session, client_flag, multi, run};
+use super::{Session, blocking, client_flag, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
 
@@ -94,6 +94,8 @@ pub struct Connection {
     pub shadow: Shadow,
     /// The names the client gave itself, if any.
     pub labels: Option<Box<Labels>>,
+    /// The last blocked command of its session that came to rest here.
+    pub blocks_seen: u64,
     /// When the soft output limit was first exceeded.
     pub soft_limit_since_ms: u64,
 }
@@ -181,6 +183,7 @@ impl Core {
                 counted_bytes: 0,
                 shadow: Shadow::default(),
                 labels: None,
+                blocks_seen: 0,
                 soft_limit_since_ms: 0,
             }
         });
@@ -208,6 +211,7 @@ impl Core {
         }
         let Some(conn) = self.connections.get_mut(index) else {
             multi::unwatch_all(self, &mut session);
+            blocking::abandon(self, &mut session);
             return;
         };
         if conn.dead {
@@ -219,6 +223,9 @@ impl Core {
         if session.client.labels_changed {
             session.client.labels_changed = false;
             conn.labels = Some(Box::new(Labels::of(&session.client)));
+        }
+        if session.blocked.is_some() {
+            return self.park_blocked(session);
         }
         if !conn.inbound.is_empty() && !session.closing {
             let input = conn.inbound.take_piece();
@@ -281,6 +288,7 @@ impl Core {
         let fd = conn.fd;
         self.connections.remove(index);
         multi::unwatch_all(self, &mut session);
+        blocking::abandon(self, &mut session);
         self.forget_subscriber(&session);
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.
         unsafe { libc::close(fd) };

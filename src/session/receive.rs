@@ -109,7 +109,7 @@ impl Core {
                 conn.active_ms = self.now_ms;
                 self.stats.net_input_bytes += len as u64;
                 self.stats.reads += 1;
-                match conn.session.take() {
+                match conn.session.take_if(|session| session.blocked.is_none()) {
                     Some(session) => run::run(self, session, bytes),
                     None => self.keep_inbound(index, bytes),
                 }

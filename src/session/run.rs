@@ -11,13 +11,16 @@ use std::sync::Arc;
 
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
+use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
+use super::{Flow, ReplyMode, Session, admit, blocking, client_flag, route, split, widen};
 use crate::base::ticks;
 use crate::command::lookup::Command;
+use crate::command::row::{Handler, Row, flag};
 use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
+use crate::shard::Shard;
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
 
@@ -33,6 +36,10 @@ enum Next {
     Wait,
     /// It is postponed by CLIENT PAUSE.
     Pause,
+    /// It waits for a key: to its home, with nothing more executed.
+    Block,
+    /// It has made keys ready that others wait for: they are served first.
+    Offer(Box<Offer>),
     /// Its lanes go first (`session::split`).
     Gather,
     /// It has had its share of this turn: others first.
@@ -75,13 +82,16 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 }
                 let next = dispatch(core, &mut session, &input.args());
                 match next {
-                    Next::Done | Next::Again => {
+                    Next::Done | Next::Again | Next::Block | Next::Offer(_) => {
                         if let Some(lane) = session.lane.as_mut() {
                             lane.ends.push(session.out.len());
                         }
                         session.admitted = false;
                         session.plan.advance();
                         input.advance();
+                        if matches!(next, Next::Block | Next::Offer(_)) {
+                            break next;
+                        }
                         if core.part_is_over() && session.exec.is_none() && session.visit.is_none() {
                             break Next::Rest;
                         }
@@ -122,8 +132,12 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
         Next::Wait | Next::Rest => core.waiting.push_back(session),
         Next::Pause => core.paused.sessions.push_back(session),
         Next::Gather => split::start(core, session),
-        Next::Done | Next::Again if session.home == core.id() => core.park(session),
-        Next::Done | Next::Again => {
+        Next::Offer(mut offer) => {
+            offer.carry(session);
+            offer::step(core, offer);
+        }
+        Next::Done | Next::Again | Next::Block if session.home == core.id() => core.park(session),
+        Next::Done | Next::Again | Next::Block => {
             session.homeward = true;
             core.mesh.send(session.home, Message::Session(session));
         }
@@ -190,7 +204,7 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
         }
         _ => run_on_shards(core, session, command, args),
     };
-    if let Next::Done = next {
+    if let Next::Done | Next::Offer(_) = next {
         end_reply_mode(session);
     }
     next
@@ -205,11 +219,15 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
         };
         match wanted.single() {
             Some(only) if only == core.id() => {
-                let Some(mut shard) = core.shard.take() else { return Next::Wait };
-                run_one(core, session, command, args, &mut Hands::One(&mut shard));
-                close_unit(&mut shard);
-                core.shard = Some(shard);
-                return Next::Done;
+                let Some(shard) = core.shard.take() else { return Next::Wait };
+                let wide = shard.space.common.waiters.has_wide();
+                match wide.then(|| widen::beyond_one(core, &shard, command.row, args)).flatten() {
+                    None => return run_here(core, session, command, args, shard),
+                    Some(more) => {
+                        core.shard = Some(shard);
+                        session.lent = Some(Box::new(Lent::new(more, core.cores())));
+                    }
+                }
             }
             Some(only) => {
                 core.stats.hops_out += 1;
@@ -221,15 +239,41 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
             None => session.lent = Some(Box::new(Lent::new(wanted, core.cores()))),
         }
     }
-    if let Some(next) = collect(core, session) {
-        return next;
+    loop {
+        if let Some(next) = collect(core, session) {
+            return next;
+        }
+        if !widen::beyond_many(core, session, command.row, args) {
+            break;
+        }
     }
     let Some(mut lent) = session.lent.take() else { return Next::Done };
     let map = core.map.clone();
     let log_at = core.id();
     run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
-    release(core, *lent);
-    Next::Done
+    match release(core, *lent) {
+        Some(offer) => Next::Offer(offer),
+        None if session.blocked.is_some() => Next::Block,
+        None => Next::Done,
+    }
+}
+
+/// Runs a command on this core's shard alone.
+#[inline]
+fn run_here(
+    core: &mut Core,
+    session: &mut Session,
+    command: Command,
+    args: &Args<'_>,
+    mut shard: Box<Shard>,
+) -> Next {
+    run_one(core, session, command, args, &mut Hands::One(&mut shard));
+    close_unit(&mut shard);
+    if shard.space.common.waiters.has_ready() {
+        return Next::Offer(Offer::of_one(shard, core.cores()));
+    }
+    core.shard = Some(shard);
+    if session.blocked.is_some() { Next::Block } else { Next::Done }
 }
 
 /// Takes this core's shard along if the transaction needs it; `None` when all shards are in hand.
@@ -248,13 +292,25 @@ fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
     None
 }
 
-/// Closes the transaction's unit and sends its shards home.
-fn release(core: &mut Core, mut lent: Lent) {
+/// Closes the transaction's unit and sends its shards home, unless somebody waits for what it has made ready: then they go on with the offer.
+fn release(core: &mut Core, mut lent: Lent) -> Option<Box<Offer>> {
     let id = core.id();
+    let mut has_ready = false;
     if let Some(shard) = lent.shards_mut()[id].as_deref_mut() {
         close_unit(shard);
         seal(shard);
+        has_ready = shard.space.common.waiters.has_ready();
     }
+    if has_ready {
+        return Some(Offer::new(lent, id));
+    }
+    send_home(core, lent);
+    None
+}
+
+/// Sends shards to their cores.
+pub fn send_home(core: &mut Core, lent: Lent) {
+    let id = core.id();
     for shard in lent.release() {
         match shard.core == id {
             true => core.take_home(shard),
@@ -282,27 +338,12 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
             result.is_err()
         }
         (None, Some(handler)) => {
-            let mut outcome = std::mem::take(&mut core.outcome);
-            let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
-            let settings = &*settings;
-            let mut access = Access::at(now_ms);
-            access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
-            let run = Run {
-                row: command.row,
-                handler,
-                args: args.skip(0),
-                db: session.client.db,
-                now_ms,
-                wall_offset_ms: core.wall_offset_ms,
-                settings,
-                map: &map,
-                access,
-            };
-            let failed = execute(hands, run, &mut session.out, &mut outcome);
-            if !outcome.events.is_empty() {
-                core.publish_events(&mut outcome.events);
+            let may_block = command.row.flags.has(flag::BLOCKING);
+            core.outcome.blocking.may_block = may_block && session.client.flags & client_flag::EXECUTING == 0;
+            let failed = call_handler(core, session, command.row, handler, args, hands, Access::at(now_ms));
+            if may_block && let Some(spec) = core.outcome.blocking.block.take() {
+                blocking::begin(core, session, command, args, *spec, hands);
             }
-            core.outcome = outcome;
             failed
         }
         (None, None) => false,
@@ -311,6 +352,49 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
         core.stats.count_error_reply(session.out.since(mark));
     }
     core.account(session, command, args, started, failed);
+}
+
+/// Calls a handler on the shards in hand; whether it failed.
+pub fn call_handler(
+    core: &mut Core,
+    session: &mut Session,
+    row: &'static Row,
+    handler: Handler,
+    args: &Args<'_>,
+    hands: &mut Hands<'_>,
+    mut access: Access,
+) -> bool {
+    let mut outcome = std::mem::take(&mut core.outcome);
+    let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
+    let settings = &*settings;
+    access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
+    let run = Run {
+        row,
+        handler,
+        args: args.skip(0),
+        db: session.client.db,
+        now_ms: access.now_ms,
+        wall_offset_ms: core.wall_offset_ms,
+        settings,
+        map: &map,
+        access,
+    };
+    let failed = execute(hands, run, &mut session.out, &mut outcome);
+    if !outcome.events.is_empty() {
+        core.publish_events(&mut outcome.events);
+    }
+    core.outcome = outcome;
+    failed
+}
+
+/// A session that has stopped waiting goes on: with its next command in a while, or it rests.
+pub fn go_on(core: &mut Core, mut session: Box<Session>) {
+    end_reply_mode(&mut session);
+    let waits = core.connections.get(session.conn).is_some_and(|conn| !conn.inbound.is_empty());
+    match session.reader.is_empty() && !waits {
+        true => core.park(session),
+        false => core.inbox.push_back(Message::Resume(session)),
+    }
 }
 
 /// Runs a command of the session itself.
@@ -376,9 +460,14 @@ fn begin_exec(core: &mut Core, session: &mut Session) {
 
 /// Goes on with a transaction: collects shards, validates watches, runs command after command.
 fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next {
-    if let Some(next) = collect(core, session) {
-        session.exec = Some(exec);
-        return next;
+    loop {
+        if let Some(next) = collect(core, session) {
+            session.exec = Some(exec);
+            return next;
+        }
+        if exec.begun || !widen::beyond_exec(core, session, &exec) {
+            break;
+        }
     }
     if !exec.begun {
         exec.begun = true;
@@ -386,8 +475,7 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
         session.client.flags |= client_flag::EXECUTING;
         if !multi::watches_hold(session, exec.now_ms) {
             session.out.null_array();
-            finish_exec(core, session, &exec);
-            return Next::Again;
+            return finish_exec(core, session, &exec);
         }
         session.out.array(exec.multi.queue.len());
     }
@@ -413,8 +501,7 @@ fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next
         session.exec = Some(exec);
         return Next::Again;
     }
-    finish_exec(core, session, &exec);
-    Next::Again
+    finish_exec(core, session, &exec)
 }
 
 /// A broken build gives the locks up before command `next` of `count`.
@@ -427,7 +514,7 @@ fn breaks_lock(next: usize, count: usize) -> bool {
 fn relock(core: &mut Core, session: &mut Session) {
     let Some(lent) = session.lent.take() else { return };
     let wanted = lent.wanted();
-    release(core, *lent);
+    send_home(core, *lent);
     core.publish_and_flush();
     session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
     std::thread::sleep(std::time::Duration::from_micros(200));
@@ -449,16 +536,15 @@ fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &A
     false
 }
 
-fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
+fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) -> Next {
     session.client.flags &= !client_flag::EXECUTING;
     if let Some(words) = &exec.shown {
         core.send_to_monitors(session, &words.args());
     }
     multi::unwatch_all(core, session);
-    if let Some(lent) = session.lent.take() {
-        release(core, *lent);
-    }
+    let offer = session.lent.take().and_then(|lent| release(core, *lent));
     end_reply_mode(session);
+    offer.map_or(Next::Again, Next::Offer)
 }
 
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.
