@@ -13,7 +13,7 @@
 
 use smallvec::SmallVec;
 
-use crate::base::number::{LongDouble, parse_i64, parse_long_double};
+use crate::base::number::{parse_i64, parse_long_double};
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
 use crate::keyspace::{Key, Probe, ValueType};
@@ -29,12 +29,15 @@ pub enum OnTimeout {
     Null,
 }
 
+/// A key to wait for; the probe may know better when it is worth waking (`None`: whenever the key is of the right type).
+pub type BlockKey = (Box<[u8]>, Option<Probe>);
+
 /// What a command waits for.
 pub struct BlockSpec {
     /// The type that can serve it; keys of other types are waited for as well.
     pub kind: ValueType,
-    /// The keys, in the command's order; each may know better when it is worth waking (`None`: whenever the key is of that type).
-    pub keys: SmallVec<[(Box<[u8]>, Option<Probe>); 1]>,
+    /// The keys, in the command's order.
+    pub keys: SmallVec<[BlockKey; 1]>,
     /// Internal ms at which it gives up; 0: never.
     pub deadline_ms: u64,
     /// What it is told then.
@@ -108,8 +111,8 @@ impl Cx<'_> {
 /// A timeout in (fractional) seconds, as lists and sorted sets take it, as a [`BlockSpec::deadline_ms`].
 pub fn parse_deadline(cx: &Cx<'_>, word: &[u8]) -> Result<u64, ReplyError> {
     let seconds = parse_long_double(word).ok_or(ReplyError::TimeoutNotFloat)?;
-    let ms = to_ms(seconds).ok_or(ReplyError::TimeoutOutOfRange)?;
-    deadline_of(cx, ms)
+    // redis 7.0 casts without a check: what is too large becomes the least number.
+    deadline_of(cx, seconds.times_rounded_up(1000).unwrap_or(i64::MIN))
 }
 
 /// A timeout in whole milliseconds, as streams take it, likewise.
@@ -120,17 +123,5 @@ pub fn parse_deadline_ms(cx: &Cx<'_>, word: &[u8]) -> Result<u64, ReplyError> {
 
 fn deadline_of(cx: &Cx<'_>, ms: i64) -> Result<u64, ReplyError> {
     let ms = u64::try_from(ms).map_err(|_| ReplyError::TimeoutNegative)?;
-    if ms == 0 {
-        return Ok(0);
-    }
-    let wall_ms = u64::try_from(cx.to_wall_ms(cx.now_ms)).unwrap_or(0);
-    if ms > i64::MAX as u64 - wall_ms {
-        return Err(ReplyError::TimeoutOutOfRange);
-    }
-    Ok(cx.now_ms.saturating_add(ms))
-}
-
-/// Thousandfold, rounded up; `None` beyond an i64. (Below it only the sign matters.)
-fn to_ms(seconds: LongDouble) -> Option<i64> {
-    seconds.times_rounded_up(1000)
+    Ok(if ms == 0 { 0 } else { cx.now_ms.saturating_add(ms) })
 }

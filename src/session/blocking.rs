@@ -169,10 +169,12 @@ pub fn abandon(core: &mut Core, session: &mut Session) {
     end(core, session, &mut []);
 }
 
-/// How CLIENT UNBLOCK ends a wait.
+/// How a wait ends without success. What CLIENT UNBLOCK ended counts as a failed call, as in redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unblock {
-    /// As if its time were over.
+    /// Its time is over.
+    Deadline,
+    /// As if it were.
     Timeout,
     /// With an error.
     Error,
@@ -205,7 +207,7 @@ impl Core {
             && deadline_ms < self.now_ms
             && !self.part_is_over()
         {
-            if !self.end_wait(index, ticket, Unblock::Timeout) {
+            if !self.end_wait(index, ticket, Unblock::Deadline) {
                 self.blocked.deadlines.remove(&(deadline_ms, index, ticket));
             }
             self.last_tick = crate::base::ticks::now();
@@ -231,15 +233,17 @@ impl Core {
         let Some(mut session) = conn.session.take_if(is_it) else { return false };
         session.reply_mark = session.out.mark();
         let Some(blocked) = end(self, &mut session, &mut []) else { return false };
+        if how != Unblock::Deadline {
+            self.stats.by_command[blocked.command.id as usize].failed += 1;
+        }
         match (how, blocked.on_timeout) {
             (Unblock::Error, _) => {
                 let text = ReplyError::Unblocked.text(b"");
                 session.out.error_bytes(text);
                 self.stats.count_error_reply(text);
-                self.stats.by_command[blocked.command.id as usize].failed += 1;
             }
-            (Unblock::Timeout, OnTimeout::NullArray) => session.out.null_array(),
-            (Unblock::Timeout, OnTimeout::Null) => session.out.null(),
+            (_, OnTimeout::NullArray) => session.out.null_array(),
+            (_, OnTimeout::Null) => session.out.null(),
         }
         run::go_on(self, session);
         true

@@ -19,6 +19,7 @@ pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod exec;
 mod fetch;
 pub mod lookahead;
 pub mod multi;
@@ -94,6 +95,8 @@ pub mod client_flag {
     pub const EXECUTING: u32 = 1 << 6;
     /// Waits in a blocking command.
     pub const BLOCKED: u32 = 1 << 7;
+    /// Waits for the end of CLIENT PAUSE.
+    pub const PAUSED: u32 = 1 << 8;
 }
 
 /// The client's state that commands read and set.

@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use super::core::{Core, Message};
-use super::multi::{self, Exec};
+use super::exec::{begin_exec, run_exec};
+use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
 use super::{Flow, ReplyMode, Session, admit, blocking, client_flag, route, split, widen};
@@ -22,10 +23,10 @@ use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::Shard;
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
-use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
+use crate::shard::lending::{CoreSet, Lent};
 
 /// How a step of a session ended.
-enum Next {
+pub(super) enum Next {
     /// The command is answered.
     Done,
     /// Go on at the top of the loop: a visit or a transaction has begun.
@@ -114,6 +115,9 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
         session.closing = true;
         reader.clear();
     }
+    if matches!(next, Next::Block) && reader.is_empty() {
+        reader.clear();
+    }
     session.reader = reader;
     dispose(core, session, next);
 }
@@ -125,6 +129,9 @@ fn has_lanes(session: &Session) -> bool {
 /// Sends a session where it must go.
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
     if !matches!(next, Next::Done | Next::Again) {
+        if let Next::Pause = next {
+            session.client.flags |= client_flag::PAUSED;
+        }
         core.cast_shadow(&mut session);
     }
     match next {
@@ -277,7 +284,7 @@ fn run_here(
 }
 
 /// Takes this core's shard along if the transaction needs it; `None` when all shards are in hand.
-fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
+pub(super) fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
     let lent = session.lent.as_mut()?;
     while let Some(next) = lent.next() {
         if next != core.id() {
@@ -293,7 +300,7 @@ fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
 }
 
 /// Closes the transaction's unit and sends its shards home, unless somebody waits for what it has made ready: then they go on with the offer.
-fn release(core: &mut Core, mut lent: Lent) -> Option<Box<Offer>> {
+pub(super) fn release(core: &mut Core, mut lent: Lent) -> Option<Box<Offer>> {
     let id = core.id();
     let mut has_ready = false;
     if let Some(shard) = lent.shards_mut()[id].as_deref_mut() {
@@ -320,7 +327,13 @@ pub fn send_home(core: &mut Core, lent: Lent) {
 }
 
 /// Runs a shard command (or a control command that needs shards) and accounts for it.
-fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>, hands: &mut Hands<'_>) {
+pub(super) fn run_one(
+    core: &mut Core,
+    session: &mut Session,
+    command: Command,
+    args: &Args<'_>,
+    hands: &mut Hands<'_>,
+) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
@@ -398,7 +411,7 @@ pub fn go_on(core: &mut Core, mut session: Box<Session>) {
 }
 
 /// Runs a command of the session itself.
-fn call_control(
+pub(super) fn call_control(
     core: &mut Core,
     session: &mut Session,
     command: Command,
@@ -446,109 +459,8 @@ fn call_control(
     }
 }
 
-/// Fixes the lock set of a transaction that EXEC has just handed over.
-fn begin_exec(core: &mut Core, session: &mut Session) {
-    let Some(exec) = &session.exec else { return };
-    if exec.begun || session.lent.is_some() {
-        return;
-    }
-    let wanted = CoreSet(exec.multi.cores.0 | multi::watched_cores(session).0);
-    if !wanted.is_empty() {
-        session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
-    }
-}
-
-/// Goes on with a transaction: collects shards, validates watches, runs command after command.
-fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next {
-    loop {
-        if let Some(next) = collect(core, session) {
-            session.exec = Some(exec);
-            return next;
-        }
-        if exec.begun || !widen::beyond_exec(core, session, &exec) {
-            break;
-        }
-    }
-    if !exec.begun {
-        exec.begun = true;
-        exec.now_ms = core.now_ms;
-        session.client.flags |= client_flag::EXECUTING;
-        if !multi::watches_hold(session, exec.now_ms) {
-            session.out.null_array();
-            return finish_exec(core, session, &exec);
-        }
-        session.out.array(exec.multi.queue.len());
-    }
-    let queue = std::mem::take(&mut exec.multi.queue);
-    let mut visiting = false;
-    while exec.next < queue.len() && !visiting {
-        if exec.next > 0 && breaks_lock(exec.next, queue.len()) && !exec.relocked {
-            exec.relocked = true;
-            exec.multi.queue = queue;
-            relock(core, session);
-            session.exec = Some(exec);
-            return Next::Again;
-        }
-        exec.relocked = false;
-        let queued = &queue[exec.next];
-        exec.next += 1;
-        let args = queued.words.args();
-        let Ok(command) = core.shared.table.find(&args) else { continue };
-        visiting = run_queued(core, session, command, &args);
-    }
-    exec.multi.queue = queue;
-    if visiting {
-        session.exec = Some(exec);
-        return Next::Again;
-    }
-    finish_exec(core, session, &exec)
-}
-
-/// A broken build gives the locks up before command `next` of `count`.
-fn breaks_lock(next: usize, count: usize) -> bool {
-    is_broken(Fault::SkipLock) || (is_broken(Fault::UnlockEarly) && next + 1 == count)
-}
-
-/// Gives all shards back and asks for them again: only ever in a build that is broken on purpose.
-#[cold]
-fn relock(core: &mut Core, session: &mut Session) {
-    let Some(lent) = session.lent.take() else { return };
-    let wanted = lent.wanted();
-    send_home(core, *lent);
-    core.publish_and_flush();
-    session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
-    std::thread::sleep(std::time::Duration::from_micros(200));
-}
-
-/// Runs one queued command; whether it began a visit.
-fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
-    if let Some(control) = core.shared.controls[command.id as usize] {
-        let next = call_control(core, session, command, control, args);
-        if session.handler.is_none() {
-            return matches!(next, Next::Again);
-        }
-    }
-    let Some(mut lent) = session.lent.take() else { return false };
-    let map = core.map.clone();
-    let log_at = core.id();
-    run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
-    session.lent = Some(lent);
-    false
-}
-
-fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) -> Next {
-    session.client.flags &= !client_flag::EXECUTING;
-    if let Some(words) = &exec.shown {
-        core.send_to_monitors(session, &words.args());
-    }
-    multi::unwatch_all(core, session);
-    let offer = session.lent.take().and_then(|lent| release(core, *lent));
-    end_reply_mode(session);
-    offer.map_or(Next::Again, Next::Offer)
-}
-
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.
-fn end_reply_mode(session: &mut Session) {
+pub(super) fn end_reply_mode(session: &mut Session) {
     match session.client.reply {
         ReplyMode::On => {}
         ReplyMode::SkipNext => session.client.reply = ReplyMode::Skip,
