@@ -9,7 +9,7 @@ use super::run::{Next, call_control, collect, end_reply_mode, release, run_one, 
 use super::{Session, client_flag, widen};
 use crate::command::lookup::Command;
 use crate::resp::Args;
-use crate::shard::execute::Hands;
+use crate::shard::execute::{Hands, close_unit};
 use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
 
 /// Fixes the lock set of a transaction that EXEC has just handed over.
@@ -78,8 +78,11 @@ fn breaks_lock(next: usize, count: usize) -> bool {
 /// Gives all shards back and asks for them again: only ever in a build that is broken on purpose.
 #[cold]
 fn relock(core: &mut Core, session: &mut Session) {
-    let Some(lent) = session.lent.take() else { return };
-    let wanted = lent.wanted();
+    let Some(mut lent) = session.lent.take() else { return };
+    let (wanted, log_at) = (lent.wanted(), lent.log_at());
+    if let Some(shard) = lent.shards_mut()[log_at].as_deref_mut() {
+        close_unit(shard);
+    }
     send_home(core, *lent);
     core.publish_and_flush();
     session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
@@ -96,7 +99,7 @@ fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &A
     }
     let Some(mut lent) = session.lent.take() else { return false };
     let map = core.map.clone();
-    let log_at = core.id();
+    let log_at = lent.log_at();
     run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
     session.lent = Some(lent);
     false

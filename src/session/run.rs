@@ -128,6 +128,7 @@ fn has_lanes(session: &Session) -> bool {
 
 /// Sends a session where it must go.
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
+    core.dismiss_guest();
     if !matches!(next, Next::Done | Next::Again) {
         if let Next::Pause = next {
             session.client.flags |= client_flag::PAUSED;
@@ -227,13 +228,14 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(shard) = core.shard.take() else { return Next::Wait };
-                let wide = shard.space.common.waiters.has_wide();
-                match wide.then(|| widen::beyond_one(core, &shard, command.row, args)).flatten() {
-                    None => return run_here(core, session, command, args, shard),
-                    Some(more) => {
-                        core.shard = Some(shard);
-                        session.lent = Some(Box::new(Lent::new(more, core.cores())));
-                    }
+                if let Some(next) = run_with(core, session, command, args, shard) {
+                    return next;
+                }
+            }
+            Some(only) if core.host(only, session) => {
+                let Some(shard) = core.guest.take() else { return Next::Again };
+                if let Some(next) = run_with(core, session, command, args, shard) {
+                    return next;
                 }
             }
             Some(only) => {
@@ -256,7 +258,7 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
     }
     let Some(mut lent) = session.lent.take() else { return Next::Done };
     let map = core.map.clone();
-    let log_at = core.id();
+    let log_at = lent.log_at();
     run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
     match release(core, *lent) {
         Some(offer) => Next::Offer(offer),
@@ -265,29 +267,50 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
     }
 }
 
-/// Runs a command on this core's shard alone.
+/// Runs a command on one shard, this core's own or its guest; `None`: the lock set must be larger, it is to be collected.
 #[inline]
-fn run_here(
+fn run_with(
     core: &mut Core,
     session: &mut Session,
     command: Command,
     args: &Args<'_>,
     mut shard: Box<Shard>,
-) -> Next {
+) -> Option<Next> {
+    if shard.space.common.waiters.has_wide()
+        && let Some(more) = widen::beyond_one(core, &shard, command.row, args)
+    {
+        session.lent = Some(Box::new(Lent::new(more, core.cores())));
+        put_back(core, shard);
+        return None;
+    }
     run_one(core, session, command, args, &mut Hands::One(&mut shard));
     close_unit(&mut shard);
     if shard.space.common.waiters.has_ready() {
-        return Next::Offer(Offer::of_one(shard, core.cores()));
+        return Some(Next::Offer(Offer::of_one(shard, core.cores())));
     }
-    core.shard = Some(shard);
-    if session.blocked.is_some() { Next::Block } else { Next::Done }
+    put_back(core, shard);
+    Some(if session.blocked.is_some() { Next::Block } else { Next::Done })
+}
+
+/// Puts a shard where the session's next command finds it.
+#[inline]
+fn put_back(core: &mut Core, shard: Box<Shard>) {
+    match shard.core == core.id() {
+        true => core.shard = Some(shard),
+        false => core.guest = Some(shard),
+    }
 }
 
 /// Takes this core's shard along if the transaction needs it; `None` when all shards are in hand.
 pub(super) fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
+    core.dismiss_guest();
     let lent = session.lent.as_mut()?;
     while let Some(next) = lent.next() {
         if next != core.id() {
+            if let Some(shard) = core.borrow(next) {
+                lent.take(shard);
+                continue;
+            }
             core.stats.hops_out += 1;
             return Some(Next::Travel(next));
         }
@@ -301,15 +324,16 @@ pub(super) fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
 
 /// Closes the transaction's unit and sends its shards home, unless somebody waits for what it has made ready: then they go on with the offer.
 pub(super) fn release(core: &mut Core, mut lent: Lent) -> Option<Box<Offer>> {
-    let id = core.id();
+    let log_at = lent.log_at();
     let mut has_ready = false;
-    if let Some(shard) = lent.shards_mut()[id].as_deref_mut() {
+    if let Some(shard) = lent.shards_mut()[log_at].as_deref_mut() {
         close_unit(shard);
+        // Published while all shards are still in hand.
         seal(shard);
         has_ready = shard.space.common.waiters.has_ready();
     }
     if has_ready {
-        return Some(Offer::new(lent, id));
+        return Some(Offer::new(lent, log_at));
     }
     send_home(core, lent);
     None
@@ -317,13 +341,7 @@ pub(super) fn release(core: &mut Core, mut lent: Lent) -> Option<Box<Offer>> {
 
 /// Sends shards to their cores.
 pub fn send_home(core: &mut Core, lent: Lent) {
-    let id = core.id();
-    for shard in lent.release() {
-        match shard.core == id {
-            true => core.take_home(shard),
-            false => core.mesh.send(shard.core, Message::Shard(shard)),
-        }
-    }
+    lent.release().for_each(|shard| core.give_back(shard));
 }
 
 /// Runs a shard command (or a control command that needs shards) and accounts for it.
