@@ -54,7 +54,8 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
-        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
+        ValueRef::List(list) => list.walk(0).for_each(|item| mix_element(digest, item.element())),
+        ValueRef::Set(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

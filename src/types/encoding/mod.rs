@@ -1,5 +1,7 @@
 //! Encodings that values and the keyspace are made of.
+pub mod chunk;
 pub mod listpack;
+pub mod packed;
 pub mod seg_table;
 pub mod seg_walk;
 pub mod segment;
