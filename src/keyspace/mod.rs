@@ -32,6 +32,7 @@ mod key;
 mod owned_entry;
 mod string_in;
 mod trash;
+mod waiters;
 mod watch;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use key::Key;
 pub use owned_entry::OwnedEntry;
 pub use string_in::StrIn;
 pub use trash::Trash;
+pub use waiters::{Probe, Ready, WaitTable, Waiter};
 pub use watch::{WatchTable, WatchVersion};
 
 use crate::base::prng::Prng;
@@ -105,6 +107,8 @@ pub struct Common {
     pub trash: Trash,
     /// Watched keys.
     pub watch: WatchTable,
+    /// Blocked clients by key.
+    pub waiters: WaitTable,
     /// Dice of sampling and LFU; seedable for tests.
     pub prng: Prng,
 }
@@ -132,6 +136,7 @@ impl Common {
                 self.watch.changed(db, key);
             }
         }
+        self.waiters.removed(db, key);
         if self.observed {
             self.departed.push(Departed { db, key: key.into(), why });
         }
@@ -172,6 +177,7 @@ impl Keyspace {
             departed: Vec::new(),
             trash: Trash::default(),
             watch: WatchTable::default(),
+            waiters: WaitTable::default(),
             prng: Prng::new(seed),
         };
         let dicts = std::iter::repeat_with(Dict::default).take(databases).collect();
@@ -223,6 +229,7 @@ impl Keyspace {
                 }
             }
         }
+        self.common.waiters.emptied(index);
         let old = std::mem::take(&mut self.dicts[index]);
         let keys = old.len();
         if keys > 0 {
@@ -257,6 +264,8 @@ impl Keyspace {
             }
         }
         self.dicts.swap(a, b);
+        self.common.waiters.swapped(a);
+        self.common.waiters.swapped(b);
     }
 
     /// Frees about `budget` allocations of what was unlinked; true when nothing is left.

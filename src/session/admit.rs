@@ -30,6 +30,7 @@ pub enum Verdict {
 /// Checks the command at the head of the session's input.
 pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
     session.client.last_active_ms = core.now_ms;
+    session.client.flags &= !client_flag::PAUSED;
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
@@ -70,6 +71,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         return refuse(core, session, command, text);
     }
     if core.paused.holds(core.now_ms, row, session) {
+        session.client.last_command = Some(row);
         return Verdict::Paused;
     }
     if session.multi.is_some() && !runs_inside_multi(row.name) {

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::core::{Core, Message};
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
-use super::{Session, client_flag, gate, multi, run};
+use super::{Session, blocking, client_flag, gate, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
 
@@ -98,6 +98,8 @@ pub struct Connection {
     pub shadow: Shadow,
     /// The names the client gave itself, if any.
     pub labels: Option<Box<Labels>>,
+    /// The last blocked command of its session that came to rest here.
+    pub blocks_seen: u64,
     /// When the soft output limit was first exceeded.
     pub soft_limit_since_ms: u64,
 }
@@ -108,10 +110,10 @@ impl Connection {
         self.session.is_some() || self.unborn
     }
 
-    /// The session, if it is at home; made now if it was never needed. `home` and `index` are the connection's own place.
+    /// The session, if it is at home and does not wait for a key; made now if it was never needed. `home` and `index` are the connection's own place.
     pub fn take_session(&mut self, home: usize, index: u32) -> Option<Box<Session>> {
         if !std::mem::take(&mut self.unborn) {
-            return self.session.take();
+            return self.session.take_if(|session| session.blocked.is_none());
         }
         let mut session = Box::new(Session::new(self.id, home, index, Arc::clone(&self.ends.peer)));
         session.client.authenticated = self.born_authenticated;
@@ -201,6 +203,7 @@ impl Core {
                 counted_bytes: 0,
                 shadow: Shadow::unborn(unix_flag | local_flag),
                 labels: None,
+                blocks_seen: 0,
                 soft_limit_since_ms: 0,
             }
         });
@@ -228,6 +231,7 @@ impl Core {
         }
         let Some(conn) = self.connections.get_mut(index) else {
             multi::unwatch_all(self, &mut session);
+            blocking::abandon(self, &mut session);
             return;
         };
         if conn.dead {
@@ -241,6 +245,9 @@ impl Core {
         if session.client.labels_changed {
             session.client.labels_changed = false;
             conn.labels = Some(Box::new(Labels::of(&session.client)));
+        }
+        if session.blocked.is_some() {
+            return self.park_blocked(session);
         }
         if !conn.inbound.is_empty() && !session.closing {
             let input = conn.inbound.take_piece();
@@ -306,6 +313,7 @@ impl Core {
         self.connections.remove(index);
         if let Some(mut session) = session {
             multi::unwatch_all(self, &mut session);
+            blocking::abandon(self, &mut session);
             self.forget_subscriber(&session);
         }
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.

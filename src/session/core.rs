@@ -11,8 +11,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::blocking::{BlockedClients, Forget};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
+use super::offer::{self, Offer};
 use super::{Control, Session, run};
 use crate::acl::Users;
 use crate::base::cpu_time::Meter;
@@ -50,6 +52,12 @@ pub enum Message {
     Unwatch(Box<Watched>),
     /// Bytes for a connection outside its request order: (connection, client id, bytes).
     Push(Box<(u32, u64, bytes::Bytes)>),
+    /// A session goes on here.
+    Resume(Box<Session>),
+    /// Ready keys for clients that wait.
+    Offer(Box<Offer>),
+    /// A blocked client's registration to forget.
+    Forget(Box<Forget>),
     /// Anything rare.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
 }
@@ -138,6 +146,8 @@ pub struct Core {
     pub latency: crate::observe::latency::Latency,
     /// Until when commands pause, and whether only writes do.
     pub paused: super::pause::Pause,
+    /// Clients at home here that wait in a blocking command.
+    pub blocked: BlockedClients,
     /// Registrations to drop when the shard is home again.
     pub unwatch_later: Vec<Watched>,
     /// Tells of SIGTERM and SIGINT (core 0).
@@ -208,6 +218,7 @@ impl Core {
             slowlog: Default::default(),
             latency: Default::default(),
             paused: Default::default(),
+            blocked: Default::default(),
             unwatch_later: Vec::new(),
             signal_fd: -1,
             active_expire: true,
@@ -281,7 +292,7 @@ impl Core {
         let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);
-        if self.is_idle() {
+        if self.is_idle() && !self.blocked.has_due() {
             return false;
         }
         self.sample_clock();
@@ -301,6 +312,8 @@ impl Core {
             self.last_tick = ticks::now();
         }
         self.begin_part();
+        self.expire_blocked();
+        std::mem::take(&mut self.blocked.early).into_iter().for_each(|offer| offer::step(self, offer));
         self.drain_waiting();
         self.end_turn();
         true
@@ -355,6 +368,12 @@ impl Core {
                 Some(shard) => watched.release_on(shard),
                 None => self.unwatch_later.push(*watched),
             },
+            Message::Resume(session) => run::run(self, session, &[]),
+            Message::Offer(offer) => offer::step(self, offer),
+            Message::Forget(forget) => match self.shard.as_deref_mut() {
+                Some(shard) => forget.release_on(shard),
+                None => self.blocked.forget_later.push(*forget),
+            },
             Message::Push(push) => self.push_bytes(push.0, push.1, push.2),
             Message::Call(call) => call(self),
         }
@@ -364,6 +383,9 @@ impl Core {
     pub fn take_home(&mut self, mut shard: Box<Shard>) {
         for watched in self.unwatch_later.drain(..) {
             watched.release_on(&mut shard);
+        }
+        for forget in self.blocked.forget_later.drain(..) {
+            forget.release_on(&mut shard);
         }
         shard.configure(&self.settings);
         self.shard = Some(shard);
@@ -462,6 +484,11 @@ impl Core {
             self.publish_events(&mut events);
         }
         self.begin_part();
+        // A key somebody waits for has expired or was evicted.
+        if let Some(shard) = self.shard.take_if(|shard| shard.space.common.waiters.has_ready()) {
+            let cores = self.cores();
+            offer::step(self, Offer::of_one(shard, cores));
+        }
         while !self.paused.is_on(self.now_ms) && !self.part_is_over() {
             let Some(session) = self.paused.sessions.pop_front() else { break };
             run::run(self, session, &[]);

@@ -14,15 +14,18 @@
 pub mod account;
 pub mod admit;
 pub mod berth;
+pub mod blocking;
 pub mod client_limits;
 pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod exec;
 mod fetch;
 pub mod gate;
 pub mod lookahead;
 pub mod multi;
+pub mod offer;
 pub mod pause;
 pub mod pubsub;
 pub mod receive;
@@ -33,6 +36,7 @@ pub mod shadow;
 pub mod split;
 pub mod steps;
 pub mod visit;
+pub mod widen;
 
 use std::sync::Arc;
 
@@ -91,6 +95,10 @@ pub mod client_flag {
     pub const LOCAL: u32 = 1 << 5;
     /// Its transaction is being executed.
     pub const EXECUTING: u32 = 1 << 6;
+    /// Waits in a blocking command.
+    pub const BLOCKED: u32 = 1 << 7;
+    /// Waits for the end of CLIENT PAUSE.
+    pub const PAUSED: u32 = 1 << 8;
 }
 
 /// The client's state that commands read and set.
@@ -158,6 +166,10 @@ pub struct Session {
     pub reply_mark: Mark,
     /// What runs in place of the control command at the read position, with every shard in hand.
     pub handler: Option<Handler>,
+    /// A command that waits for a key.
+    pub blocked: Option<Box<blocking::Blocked>>,
+    /// How many commands have blocked so far.
+    pub blocks: u64,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// Where the keys of its next commands are.
@@ -189,6 +201,8 @@ impl Session {
             lane: None,
             reply_mark: Out::new().mark(),
             handler: None,
+            blocked: None,
+            blocks: 0,
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,

@@ -11,6 +11,7 @@
 use super::core::{Core, Message};
 use super::run;
 use super::{ReplyMode, Session, client_flag};
+use crate::command::row::flag;
 use crate::config::PipelineOrder;
 use crate::resp::Input;
 
@@ -56,7 +57,10 @@ pub fn target(core: &Core, session: &Session, input: &Input<'_>) -> Option<usize
     let args = input.args();
     let command = core.shared.table.find(&args).ok().filter(|_| plain)?;
     let row = command.row;
-    let simple = row.handler.is_some() && row.first_key > 0 && row.arity_fits(args.len());
+    let simple = row.handler.is_some()
+        && !row.flags.has(flag::BLOCKING)
+        && row.first_key > 0
+        && row.arity_fits(args.len());
     if !simple || core.shared.controls[command.id as usize].is_some() {
         return None;
     }

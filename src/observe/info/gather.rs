@@ -123,6 +123,10 @@ pub struct Sums {
     /// Commands, keys and channels refused by ACL.
     pub acl_denied: [u64; 3],
     pub evicted_clients: u64,
+    pub blocked_clients: usize,
+    pub clients_with_deadline: usize,
+    pub blocking_keys: usize,
+    pub blocking_keys_on_nokey: usize,
     pub expire_ticks: u64,
     pub turns: u64,
     pub busy_ticks: u64,
@@ -186,6 +190,8 @@ impl Totals {
             sums.max_query_bytes = sums.max_query_bytes.max(row.query_room());
             sums.max_output_bytes = sums.max_output_bytes.max(row.waiting_bytes());
         }
+        sums.blocked_clients += core.blocked.count + core.paused.sessions.len();
+        sums.clients_with_deadline += core.blocked.with_deadline();
         sums.channels = core.pubsub.channels.len();
         sums.patterns = core.pubsub.patterns.len();
     }
@@ -255,6 +261,8 @@ impl Totals {
         self.keyspace.evicted += stats.evicted;
         self.keyspace.expired_stale_perc = self.keyspace.expired_stale_perc.max(stats.expired_stale_perc);
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;
+        sums.blocking_keys += shard.space.common.waiters.len();
+        sums.blocking_keys_on_nokey += shard.space.common.waiters.len_on_nokey();
         sums.dirty += shard.dirty;
         sums.pending_frees += shard.space.common.trash.pending();
         sums.freed += shard.space.common.trash.freed();

@@ -155,6 +155,7 @@ impl ClientRow {
         letter(bits & client_flag::MONITOR != 0, 'O');
         letter(bits & client_flag::PUBSUB != 0, 'P');
         letter(self.shadow.queued >= 0, 'x');
+        letter(bits & (client_flag::BLOCKED | client_flag::PAUSED) != 0, 'b');
         letter(self.closing, 'c');
         letter(bits & client_flag::UNIX != 0, 'U');
         letter(bits & client_flag::NO_EVICT != 0, 'e');
