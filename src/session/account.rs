@@ -136,7 +136,7 @@ impl Core {
         let bytes = bytes::Bytes::from(line);
         for (core, conn, id) in self.monitors.clone() {
             if core == self.id() {
-                self.push_bytes(conn, id, bytes.clone());
+                self.push_all(conn, id, std::slice::from_ref(&bytes));
             } else {
                 self.mesh.send(core, Message::Push(Box::new((conn, id, bytes.clone()))));
             }

@@ -94,9 +94,11 @@ fn visits_shards(full_name: &str) -> bool {
 
 fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
     let is_control = core.shared.controls[command.id as usize].is_some();
+    let place = super::pubsub::place_of_command(core, command.row, args);
     let cores = match is_control {
+        _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
         true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
-        true if command.row.first_key == 0 => Default::default(),
+        true if command.row.first_key == 0 || command.row.flags.has(flag::PUBSUB) => Default::default(),
         _ => route::cores_of(core, command.row, args),
     };
     let Some(multi) = session.multi.as_mut() else { return };

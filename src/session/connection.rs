@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::core::{Core, Message};
+use super::push_queue::PushQueue;
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
 use super::{Session, client_flag, multi, run};
@@ -89,9 +90,7 @@ pub struct Connection {
     /// Addresses.
     pub ends: Ends,
     /// Bytes that arrived outside the request order (pub/sub, MONITOR, invalidations).
-    pub pushes: Vec<Bytes>,
-    /// Bytes of `pushes`.
-    pub push_bytes: usize,
+    pub pushes: PushQueue,
     /// What this connection counts in the core's sum for maxmemory-clients.
     pub counted_bytes: usize,
     /// What CLIENT LIST shows while the session is away.
@@ -126,7 +125,7 @@ impl Connection {
 
     /// Reply bytes that wait to be sent.
     pub fn output_bytes(&self) -> usize {
-        self.sending.len() + self.push_bytes + self.session.as_ref().map_or(0, |session| session.out.len())
+        self.sending.len() + self.pushes.len() + self.session.as_ref().map_or(0, |session| session.out.len())
     }
 }
 
@@ -196,8 +195,7 @@ impl Core {
                 created_ms: now_ms,
                 active_ms: now_ms,
                 ends,
-                pushes: Vec::new(),
-                push_bytes: 0,
+                pushes: PushQueue::default(),
                 counted_bytes: 0,
                 shadow: Shadow::unborn(unix_flag | local_flag),
                 labels: None,
@@ -264,14 +262,31 @@ impl Core {
     }
 
     /// Bytes outside the request order, for one client.
-    pub fn push_bytes(&mut self, index: u32, id: u64, bytes: Bytes) {
+    #[inline]
+    pub fn push_all(&mut self, index: u32, id: u64, pieces: &[Bytes]) {
         let Some(conn) = self.connections.get_mut(index) else { return };
-        if conn.id == id && !conn.dead {
-            conn.push_bytes += bytes.len();
-            conn.pushes.push(bytes);
-            self.note_memory(index);
-            self.mark_dirty(index);
+        if conn.id != id || conn.dead {
+            return;
         }
+        pieces.iter().for_each(|bytes| conn.pushes.push(bytes.clone()));
+        if !conn.is_dirty {
+            conn.is_dirty = true;
+            self.dirty.push(index);
+        }
+        self.note_memory(index);
+    }
+
+    /// What the session at home here has written so far leaves before any message that comes later.
+    pub fn commit(&mut self, session: &mut Session) {
+        let Some(conn) = self.connections.get_mut(session.conn) else { return };
+        if session.home != self.mesh.core() || session.out.is_empty() || conn.dead {
+            return;
+        }
+        for piece in session.out.take().into_pieces() {
+            conn.pushes.push_ordered(piece);
+        }
+        session.reply_mark = session.out.mark();
+        self.mark_dirty(session.conn);
     }
 
     /// Ends a connection now: nothing more is read, run or sent.
@@ -304,7 +319,7 @@ impl Core {
         self.connections.remove(index);
         if let Some(mut session) = session {
             multi::unwatch_all(self, &mut session);
-            self.forget_subscriber(&session);
+            self.forget_subscriber(&mut session);
         }
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.
         unsafe { libc::close(fd) };

@@ -47,6 +47,8 @@ pub enum Message {
     Adopt(Box<super::connection::Accepted>),
     /// A watched key to forget.
     Unwatch(Box<Watched>),
+    /// A published message for this core's subscribers.
+    Publish(Box<super::pubsub::Publication>),
     /// Bytes for a connection outside its request order: (connection, client id, bytes).
     Push(Box<(u32, u64, bytes::Bytes)>),
     /// Anything rare.
@@ -339,7 +341,8 @@ impl Core {
                 Some(shard) => watched.release_on(shard),
                 None => self.unwatch_later.push(*watched),
             },
-            Message::Push(push) => self.push_bytes(push.0, push.1, push.2),
+            Message::Publish(publication) => self.published(&publication),
+            Message::Push(push) => self.push_all(push.0, push.1, &[push.2]),
             Message::Call(call) => call(self),
         }
     }

@@ -23,6 +23,7 @@ pub mod lookahead;
 pub mod multi;
 pub mod pause;
 pub mod pubsub;
+pub mod push_queue;
 pub mod receive;
 pub mod redact;
 pub mod route;
@@ -114,10 +115,8 @@ pub struct Client {
     pub last_active_ms: u64,
     /// Last command, for CLIENT LIST.
     pub last_command: Option<&'static Row>,
-    /// Channels subscribed to.
-    pub channels: Vec<Vec<u8>>,
-    /// Patterns subscribed to.
-    pub patterns: Vec<Vec<u8>>,
+    /// What the client has subscribed to, if anything.
+    pub subscriptions: Option<Box<pubsub::Subscriptions>>,
 }
 
 /// The travelling part of a connection.

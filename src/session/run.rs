@@ -12,9 +12,10 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, pubsub, route, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
+use crate::command::row::{Row, flag};
 use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
@@ -179,8 +180,19 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
         }
     };
     session.admitted = true;
+    if let Some(place) = pubsub::place_of_command(core, command.row, args) {
+        // With the shard at home: the message goes to its log.
+        match (place == core.id(), &core.shard) {
+            (true, Some(_)) => {}
+            (true, None) => return Next::Wait,
+            (false, _) => {
+                core.stats.hops_out += 1;
+                return Next::Travel(place);
+            }
+        }
+    }
     let next = match core.shared.controls[command.id as usize] {
-        Some(control) if command.row.first_key == 0 && session.handler.is_none() => {
+        Some(control) if is_keyless(command.row) && session.handler.is_none() => {
             let next = call_control(core, session, command, control, args);
             begin_exec(core, session);
             match session.handler {
@@ -194,6 +206,12 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
         end_reply_mode(session);
     }
     next
+}
+
+/// Whether a control command runs without shards; a channel of sharded pub/sub stands where a key would, but is none.
+#[inline]
+fn is_keyless(row: &Row) -> bool {
+    row.first_key == 0 || row.flags.has(flag::PUBSUB)
 }
 
 /// Collects the shards a command needs (they may be here already), then runs it.

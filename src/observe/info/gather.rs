@@ -128,6 +128,8 @@ pub struct Sums {
     pub max_output_bytes: usize,
     pub channels: usize,
     pub patterns: usize,
+    pub shard_channels: usize,
+    pub pubsub_clients: usize,
     pub dirty: u64,
     pub pending_frees: u64,
     pub freed: u64,
@@ -183,6 +185,8 @@ impl Totals {
         }
         sums.channels = core.pubsub.channels.len();
         sums.patterns = core.pubsub.patterns.len();
+        sums.shard_channels = core.pubsub.shards.len();
+        sums.pubsub_clients += core.pubsub.clients;
     }
 
     fn add_counters(&mut self, core: &Core) {

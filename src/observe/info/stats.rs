@@ -49,7 +49,7 @@ fn keys(totals: &Totals, text: &mut String) {
     line(text, "keyspace_misses", keyspace.misses);
     line(text, "pubsub_channels", sums.channels);
     line(text, "pubsub_patterns", sums.patterns);
-    line(text, "pubsubshard_channels", 0);
+    line(text, "pubsubshard_channels", sums.shard_channels);
 }
 
 /// What this server does not do: forks, defragmentation, tracking.

@@ -96,8 +96,8 @@ fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_by
         multi_bytes: session.and_then(|session| session.multi.as_ref()).map_or(0, |multi| multi.bytes),
         reply_room: conn.sending.heap_len() + session.map_or(0, |session| session.out.heap_len()),
         reply_bytes: conn.sending.len() + out,
-        push_count: conn.pushes.len(),
-        push_bytes: conn.push_bytes,
+        push_count: conn.pushes.count(),
+        push_bytes: conn.pushes.len(),
         total_bytes: conn.memory_with(session),
         sending: conn.send_busy,
     }
@@ -156,7 +156,7 @@ impl ClientRow {
             .into_bytes();
         line.extend_from_slice(&self.labels.name);
         let figures = format!(
-            " age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
+            " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
              rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user=default redir=-1 resp={} lib-name=",
             self.age_s,
             self.idle_s,
@@ -164,6 +164,7 @@ impl ClientRow {
             shadow.db,
             shadow.channels,
             shadow.patterns,
+            shadow.shards,
             shadow.queued,
             shadow.query_bytes,
             self.query_free,
