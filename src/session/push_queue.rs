@@ -27,7 +27,7 @@ pub struct PushQueue {
     ordered: u32,
     /// Bytes of the send in flight; 0 if none is.
     in_flight: u32,
-    /// The last send of the connection was of this queue.
+    /// The last send of the connection was of this queue, and did not empty it.
     had_turn: bool,
 }
 
@@ -113,7 +113,7 @@ impl PushQueue {
         }
         self.sent = left as u32;
         if self.items.is_empty() {
-            self.sent = 0;
+            (self.sent, self.had_turn) = (0, false);
             if self.items.capacity() > KEPT_ITEMS {
                 self.items = VecDeque::new();
             }
@@ -157,17 +157,17 @@ mod tests {
         let mut queue = PushQueue::default();
         assert!(!queue.is_next(true));
         queue.push(Bytes::from_static(b"a"));
+        queue.push(Bytes::from_static(b"b"));
         assert!(queue.is_next(true), "messages first");
         drain(&mut queue, 1, 1);
-        queue.push(Bytes::from_static(b"b"));
         assert!(!queue.is_next(true), "then replies");
         assert!(queue.is_next(false));
         queue.push_ordered(Bytes::from_static(b"ack"));
         assert!(queue.is_next(true), "the acknowledgement stays before later replies");
         drain(&mut queue, 1, 1);
         assert!(queue.is_next(true));
-        drain(&mut queue, 3, 3);
         queue.push(Bytes::from_static(b"c"));
+        drain(&mut queue, 3, 3);
         assert!(!queue.is_next(true));
         queue.yield_turn();
         assert!(queue.is_next(true));

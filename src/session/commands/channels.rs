@@ -18,7 +18,7 @@ use crate::shard::execute;
 pub const CONTROLS: &[(&str, Control)] = &[
     ("subscribe", |_, session, args| Ok(join(session, args, Kind::Channel))),
     ("psubscribe", |_, session, args| Ok(join(session, args, Kind::Pattern))),
-    ("ssubscribe", |_, session, args| Ok(join(session, args, Kind::Shard))),
+    ("ssubscribe", ssubscribe),
     ("unsubscribe", |_, session, args| Ok(leave(session, args, Kind::Channel))),
     ("punsubscribe", |_, session, args| Ok(leave(session, args, Kind::Pattern))),
     ("sunsubscribe", |_, session, args| Ok(leave(session, args, Kind::Shard))),
@@ -147,6 +147,13 @@ fn join(session: &mut Session, args: &Args<'_>, kind: Kind) -> Flow {
     let mut draft = Draft::new(session, kind, true);
     args.skip(1).iter().for_each(|name| draft.change(name));
     draft.finish()
+}
+
+fn ssubscribe(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+    if session.client.flags & client_flag::EXECUTING != 0 {
+        return Err(ReplyError::Text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
+    Ok(join(session, args, Kind::Shard))
 }
 
 /// Leaves the names given, or all.
