@@ -28,9 +28,11 @@ pub enum Verdict {
 /// Checks the command at the head of the session's input.
 pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
     session.client.last_active_ms = core.now_ms;
+    forget_caching(session, session.client.last_command);
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
+            forget_caching(session, None);
             core.stats.count_error("ERR");
             session.out.error_bytes(&unknown.bytes(args));
             if let Some(multi) = session.multi.as_mut() {
@@ -83,6 +85,18 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     Verdict::Run(command)
 }
 
+/// CLIENT CACHING holds for one command, or transaction, after `last`.
+#[inline]
+fn forget_caching(session: &mut Session, last: Option<&Row>) {
+    let flags = &mut session.client.flags;
+    if *flags & client_flag::TRACK_CACHING != 0
+        && session.multi.is_none()
+        && last.is_none_or(|row| row.container != "client" && row.name != "client")
+    {
+        *flags &= !client_flag::TRACK_CACHING;
+    }
+}
+
 fn runs_inside_multi(name: &str) -> bool {
     matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
@@ -120,6 +134,7 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
 fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
     core.stats.reject(command.id);
+    forget_caching(session, Some(command.row));
     let mut text = text.as_ref();
     let aborted;
     if command.row.full_name == "exec" {

@@ -18,6 +18,7 @@ use super::core::{Core, Message};
 use super::push_queue::PushQueue;
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
+use super::tracking::TrackingState;
 use super::{Session, client_flag, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
@@ -95,6 +96,8 @@ pub struct Connection {
     pub counted_bytes: usize,
     /// What CLIENT LIST shows while the session is away.
     pub shadow: Shadow,
+    /// How it is told of changed keys, if it tracks.
+    pub tracking: Option<Box<TrackingState>>,
     /// The names the client gave itself, if any.
     pub labels: Option<Box<Labels>>,
     /// When the soft output limit was first exceeded.
@@ -198,6 +201,7 @@ impl Core {
                 pushes: PushQueue::default(),
                 counted_bytes: 0,
                 shadow: Shadow::unborn(unix_flag | local_flag),
+                tracking: None,
                 labels: None,
                 soft_limit_since_ms: 0,
             }
@@ -237,6 +241,9 @@ impl Core {
         if session.client.labels_changed {
             session.client.labels_changed = false;
             conn.labels = Some(Box::new(Labels::of(&session.client)));
+        }
+        if let Some(state) = conn.tracking.as_mut().filter(|state| !state.late.is_empty()) {
+            Core::tell_late(state, &mut session);
         }
         if !conn.inbound.is_empty() && !session.closing {
             let input = conn.inbound.take_piece();
@@ -315,8 +322,11 @@ impl Core {
         if !conn.is_home() {
             return;
         }
-        let (fd, session) = (conn.fd, conn.session.take());
+        let (fd, session, tracking) = (conn.fd, conn.session.take(), conn.tracking.take());
         self.connections.remove(index);
+        if let Some(state) = tracking {
+            self.forget_tracker(index, &state);
+        }
         if let Some(mut session) = session {
             multi::unwatch_all(self, &mut session);
             self.forget_subscriber(&mut session);

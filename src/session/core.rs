@@ -49,6 +49,8 @@ pub enum Message {
     Unwatch(Box<Watched>),
     /// A published message for this core's subscribers.
     Publish(Box<super::pubsub::Publication>),
+    /// Keys that changed, for this core's clients.
+    Invalidate(Box<super::tracking::Invalidations>),
     /// Bytes for a connection outside its request order: (connection, client id, bytes).
     Push(Box<(u32, u64, bytes::Bytes)>),
     /// Anything rare.
@@ -123,6 +125,8 @@ pub struct Core {
     pub monitors: Vec<(usize, u32, u64)>,
     /// Subscribers of channels homed or matched here.
     pub pubsub: super::pubsub::PubSub,
+    /// Client-side caching.
+    pub tracking: super::tracking::Tracking,
     /// Slow commands of this core.
     pub slowlog: crate::observe::slowlog::SlowLog,
     /// Latency samples of this core.
@@ -191,6 +195,7 @@ impl Core {
             stats,
             monitors: Vec::new(),
             pubsub: Default::default(),
+            tracking: Default::default(),
             slowlog: Default::default(),
             latency: Default::default(),
             paused: Default::default(),
@@ -300,6 +305,7 @@ impl Core {
         if self.client_memory_limit > 0 {
             self.check_client_memory();
         }
+        self.send_invalidations();
         self.flush_connections();
         self.flush_mesh();
     }
@@ -342,6 +348,7 @@ impl Core {
                 None => self.unwatch_later.push(*watched),
             },
             Message::Publish(publication) => self.published(&publication),
+            Message::Invalidate(told) => self.invalidate(*told),
             Message::Push(push) => self.push_all(push.0, push.1, &[push.2]),
             Message::Call(call) => call(self),
         }
@@ -435,12 +442,14 @@ impl Core {
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             shard.space.common.freshness = freshness(&settings);
+            shard.space.common.watch.track.reports_all = self.tracking.reports_all();
             if self.active_expire {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !upkeep::free(&mut shard, FREE_BUDGET_US);
+            self.note_departures(&mut shard);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
         }

@@ -31,6 +31,7 @@ pub mod run;
 pub mod shadow;
 pub mod split;
 pub mod steps;
+pub mod tracking;
 pub mod visit;
 
 use std::sync::Arc;
@@ -90,6 +91,22 @@ pub mod client_flag {
     pub const LOCAL: u32 = 1 << 5;
     /// Its transaction is being executed.
     pub const EXECUTING: u32 = 1 << 6;
+    /// CLIENT TRACKING on.
+    pub const TRACKING: u32 = 1 << 7;
+    /// … BCAST.
+    pub const TRACK_BCAST: u32 = 1 << 8;
+    /// … OPTIN.
+    pub const TRACK_OPTIN: u32 = 1 << 9;
+    /// … OPTOUT.
+    pub const TRACK_OPTOUT: u32 = 1 << 10;
+    /// … NOLOOP.
+    pub const TRACK_NOLOOP: u32 = 1 << 11;
+    /// … REDIRECT.
+    pub const TRACK_REDIRECT: u32 = 1 << 12;
+    /// CLIENT CACHING was given for the next command.
+    pub const TRACK_CACHING: u32 = 1 << 13;
+    /// All that CLIENT TRACKING OFF clears.
+    pub const TRACK_ALL: u32 = 0x7f << 7;
 }
 
 /// The client's state that commands read and set.

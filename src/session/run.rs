@@ -316,6 +316,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
                 map: &map,
                 access,
             };
+            core.prepare_tracking(hands);
             let failed = execute(hands, run, &mut session.out, &mut outcome);
             if !outcome.events.is_empty() {
                 core.publish_events(&mut outcome.events);
@@ -328,6 +329,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
     if failed {
         core.stats.count_error_reply(session.out.since(mark));
     }
+    core.track_command(session, command.row, args, hands);
     core.account(session, command, args, started, failed);
 }
 
@@ -477,6 +479,7 @@ fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
         release(core, *lent);
     }
     end_reply_mode(session);
+    core.tell_own_changes(session);
 }
 
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.

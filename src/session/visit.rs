@@ -27,6 +27,10 @@ pub trait Visit: Send {
     fn ends_at_home(&self) -> bool {
         false
     }
+    /// How many cores are visited: all once, unless the visit ends at home and says otherwise (fewer, or several laps).
+    fn stops(&self, cores: usize) -> usize {
+        cores
+    }
 }
 
 /// A visit under way.
@@ -59,8 +63,9 @@ impl VisitState {
 
     /// The core whose turn it is, or where the journey ends.
     fn target(&self, cores: usize, session: &Session) -> usize {
-        match (self.done < cores, self.visit.ends_at_home()) {
-            (true, true) => (session.home + 1 + self.done) % cores,
+        let stops = self.visit.stops(cores);
+        match (self.done < stops, self.visit.ends_at_home()) {
+            (true, true) => (session.home + (cores - (stops - 1 - self.done) % cores)) % cores,
             (true, false) => (self.origin + self.done) % cores,
             (false, true) if session.exec.is_none() => session.home,
             (false, _) => self.origin,
@@ -101,7 +106,7 @@ pub fn shard_of<'a>(core: &'a mut Core, session: &'a mut Session) -> Option<&'a 
 /// Goes one step on this core.
 pub fn step(core: &mut Core, session: &mut Session, mut state: Box<VisitState>) -> Journey {
     let cores = core.cores();
-    while state.done < cores && state.target(cores, session) == core.id() {
+    while state.done < state.visit.stops(cores) && state.target(cores, session) == core.id() {
         if state.visit.needs_shard() && session.lent.is_none() && core.shard.is_none() {
             session.visit = Some(state);
             return Journey::Wait;

@@ -130,6 +130,10 @@ pub struct Sums {
     pub patterns: usize,
     pub shard_channels: usize,
     pub pubsub_clients: usize,
+    pub tracking_clients: usize,
+    pub tracked_prefixes: usize,
+    pub tracked_keys: usize,
+    pub tracked_items: usize,
     pub dirty: u64,
     pub pending_frees: u64,
     pub freed: u64,
@@ -187,6 +191,8 @@ impl Totals {
         sums.patterns = core.pubsub.patterns.len();
         sums.shard_channels = core.pubsub.shards.len();
         sums.pubsub_clients += core.pubsub.clients;
+        sums.tracking_clients += core.tracking.members.len();
+        sums.tracked_prefixes = core.tracking.prefixes.len();
     }
 
     fn add_counters(&mut self, core: &Core) {
@@ -251,6 +257,8 @@ impl Totals {
         self.keyspace.evicted += stats.evicted;
         self.keyspace.expired_stale_perc = self.keyspace.expired_stale_perc.max(stats.expired_stale_perc);
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;
+        sums.tracked_keys += shard.space.common.watch.track.len();
+        sums.tracked_items += shard.space.common.watch.track.items();
         sums.dirty += shard.dirty;
         sums.pending_frees += shard.space.common.trash.pending();
         sums.freed += shard.space.common.trash.freed();

@@ -174,7 +174,7 @@ fn quit(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, Reply
 fn reset(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
     session.multi = None;
     multi::unwatch_all(core, session);
-    let observed = client_flag::PUBSUB | client_flag::MONITOR;
+    let observed = client_flag::PUBSUB | client_flag::MONITOR | client_flag::TRACKING;
     let is_known = session.client.flags & observed != 0;
     let kept = client_flag::UNIX | client_flag::LOCAL | observed;
     let client = &mut session.client;
@@ -199,7 +199,11 @@ impl Visit for Farewell {
         core.discount(session.id, session.home, session.client.subscriptions.as_deref());
         if session.home == core.id() {
             session.client.subscriptions = None;
-            session.client.flags &= !(client_flag::PUBSUB | client_flag::MONITOR);
+            session.client.flags &= !(client_flag::PUBSUB | client_flag::MONITOR | client_flag::TRACK_ALL);
+            if let Some(state) = core.connections.get_mut(session.conn).and_then(|conn| conn.tracking.take())
+            {
+                core.forget_tracker(session.conn, &state);
+            }
             session.out.set_proto(2);
             session.out.simple("RESET");
             core.commit(session);

@@ -14,6 +14,7 @@ pub mod debug;
 pub mod debug_stream;
 pub mod monitor;
 pub mod process;
+pub mod tracking;
 
 use super::Control;
 use super::core::Core;
@@ -28,6 +29,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         client_list::CONTROLS,
         client_kill::CONTROLS,
         channels::CONTROLS,
+        tracking::CONTROLS,
         monitor::CONTROLS,
         process::CONTROLS,
         debug::CONTROLS,
