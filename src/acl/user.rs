@@ -139,7 +139,7 @@ impl User {
     }
 
     /// Whether a client of this user that is subscribed to these must be disconnected now that `before` has become this user.
-    pub fn loses(&self, before: &User, channels: &[Vec<u8>], patterns: &[Vec<u8>]) -> bool {
+    pub fn loses<'n>(&self, before: &User, mut subscribed: impl Iterator<Item = (&'n [u8], bool)>) -> bool {
         if self.selectors.iter().any(|selector| selector.all_channels) {
             return false;
         }
@@ -149,10 +149,9 @@ impl User {
         if !had_all && then.all(|known| now.contains(&known)) {
             return false;
         }
-        let permits = |name: &Vec<u8>, is_pattern| {
-            self.selectors.iter().any(|selector| selector.permits_channel(name, is_pattern))
-        };
-        !channels.iter().all(|name| permits(name, false)) || !patterns.iter().all(|name| permits(name, true))
+        subscribed.any(|(name, is_pattern)| {
+            !self.selectors.iter().any(|selector| selector.permits_channel(name, is_pattern))
+        })
     }
 }
 

@@ -31,6 +31,7 @@ mod freshness;
 mod key;
 mod owned_entry;
 mod string_in;
+mod track;
 mod trash;
 mod waiters;
 mod watch;
@@ -50,6 +51,7 @@ pub use freshness::Freshness;
 pub use key::Key;
 pub use owned_entry::OwnedEntry;
 pub use string_in::StrIn;
+pub use track::{Changed, News, TrackTable, Tracker, Trackers};
 pub use trash::Trash;
 pub use waiters::{Probe, Ready, WaitTable, Waiter};
 pub use watch::{WatchTable, WatchVersion};
@@ -133,10 +135,11 @@ impl Common {
             }
             DepartedWhy::Evicted => {
                 self.stats.evicted += 1;
-                self.watch.changed(db, key);
+                self.watch.touched(db, key);
             }
         }
         self.waiters.removed(db, key);
+        self.watch.departed(key);
         if self.observed {
             self.departed.push(Departed { db, key: key.into(), why });
         }
@@ -225,11 +228,12 @@ impl Keyspace {
         if !self.common.watch.is_empty() {
             for name in self.common.watch.keys_of(index) {
                 if self.dicts[index].find(&Key::new(&name)).is_some() {
-                    self.common.watch.changed(index, &name);
+                    self.common.watch.touched(index, &name);
                 }
             }
         }
         self.common.waiters.emptied(index);
+        self.common.watch.track.report_flush();
         let old = std::mem::take(&mut self.dicts[index]);
         let keys = old.len();
         if keys > 0 {
@@ -258,7 +262,7 @@ impl Keyspace {
                     match (overdue(own), overdue(other)) {
                         (None, None) => {}
                         (Some(true) | None, Some(true) | None) => self.common.watch.expired(own, &name),
-                        _ => self.common.watch.changed(own, &name),
+                        _ => self.common.watch.touched(own, &name),
                     }
                 }
             }

@@ -156,7 +156,7 @@ impl Core {
         let bytes = bytes::Bytes::from(line);
         for (core, conn, id) in self.monitors.clone() {
             if core == self.id() {
-                self.push_bytes(conn, id, bytes.clone());
+                self.push_all(conn, id, std::slice::from_ref(&bytes));
             } else {
                 self.mesh.send(core, Message::Push(Box::new((conn, id, bytes.clone()))));
             }
@@ -170,9 +170,11 @@ impl Core {
         let mut rounds = 0;
         while used > limit && rounds < 64 {
             rounds += 1;
-            let Some(shard) = self.shard.as_deref_mut() else { return true };
-            let settings = &self.settings;
-            let freed = upkeep::evict(shard, self.now_ms, settings, &mut self.outcome);
+            let Some(mut shard) = self.shard.take() else { return true };
+            shard.space.common.watch.track.reports_all = self.tracking.reports_all();
+            let freed = upkeep::evict(&mut shard, self.now_ms, &self.settings, &mut self.outcome);
+            self.note_departures(&mut shard);
+            self.shard = Some(shard);
             if freed == 0 {
                 break;
             }

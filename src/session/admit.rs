@@ -31,9 +31,11 @@ pub enum Verdict {
 pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
     session.client.last_active_ms = core.now_ms;
     session.client.flags &= !client_flag::PAUSED;
+    forget_caching(session, session.client.last_command);
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
+            forget_caching(session, None);
             core.stats.count_error("ERR");
             session.out.error_bytes(&unknown.bytes(args));
             if let Some(multi) = session.multi.as_mut() {
@@ -83,6 +85,18 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     Verdict::Run(command)
 }
 
+/// CLIENT CACHING holds for one command, or transaction, after `last`.
+#[inline]
+fn forget_caching(session: &mut Session, last: Option<&Row>) {
+    let flags = &mut session.client.flags;
+    if *flags & client_flag::TRACK_CACHING != 0
+        && session.multi.is_none()
+        && last.is_none_or(|row| row.container != "client" && row.name != "client")
+    {
+        *flags &= !client_flag::TRACK_CACHING;
+    }
+}
+
 fn runs_inside_multi(name: &str) -> bool {
     matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
@@ -94,9 +108,11 @@ fn visits_shards(full_name: &str) -> bool {
 
 fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
     let is_control = core.shared.controls[command.id as usize].is_some();
+    let place = super::pubsub::place_of_command(core, command.row, args);
     let cores = match is_control {
+        _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
         true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
-        true if command.row.first_key == 0 => Default::default(),
+        true if command.row.first_key == 0 || command.row.flags.has(flag::PUBSUB) => Default::default(),
         _ => route::cores_of(core, command.row, args),
     };
     let Some(multi) = session.multi.as_mut() else { return };
@@ -123,6 +139,7 @@ pub(super) fn refuse(
     text: impl AsRef<[u8]>,
 ) -> Verdict {
     core.stats.reject(command.id);
+    forget_caching(session, Some(command.row));
     let mut text = text.as_ref();
     let aborted;
     if command.row.full_name == "exec" {

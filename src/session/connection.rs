@@ -15,8 +15,10 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::core::{Core, Message};
+use super::push_queue::PushQueue;
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
+use super::tracking::TrackingState;
 use super::{Session, blocking, client_flag, gate, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
@@ -89,13 +91,13 @@ pub struct Connection {
     /// Addresses.
     pub ends: Ends,
     /// Bytes that arrived outside the request order (pub/sub, MONITOR, invalidations).
-    pub pushes: Vec<Bytes>,
-    /// Bytes of `pushes`.
-    pub push_bytes: usize,
+    pub pushes: PushQueue,
     /// What this connection counts in the core's sum for maxmemory-clients.
     pub counted_bytes: usize,
     /// What CLIENT LIST shows while the session is away.
     pub shadow: Shadow,
+    /// How it is told of changed keys, if it tracks.
+    pub tracking: Option<Box<TrackingState>>,
     /// The names the client gave itself, if any.
     pub labels: Option<Box<Labels>>,
     /// The last blocked command of its session that came to rest here.
@@ -128,7 +130,7 @@ impl Connection {
 
     /// Reply bytes that wait to be sent.
     pub fn output_bytes(&self) -> usize {
-        self.sending.len() + self.push_bytes + self.session.as_ref().map_or(0, |session| session.out.len())
+        self.sending.len() + self.pushes.len() + self.session.as_ref().map_or(0, |session| session.out.len())
     }
 }
 
@@ -198,10 +200,10 @@ impl Core {
                 created_ms: now_ms,
                 active_ms: now_ms,
                 ends,
-                pushes: Vec::new(),
-                push_bytes: 0,
+                pushes: PushQueue::default(),
                 counted_bytes: 0,
                 shadow: Shadow::unborn(unix_flag | local_flag),
+                tracking: None,
                 labels: None,
                 blocks_seen: 0,
                 soft_limit_since_ms: 0,
@@ -246,6 +248,9 @@ impl Core {
             session.client.labels_changed = false;
             conn.labels = Some(Box::new(Labels::of(&session.client)));
         }
+        if let Some(state) = conn.tracking.as_mut().filter(|state| !state.late.is_empty()) {
+            Core::tell_late(state, &mut session);
+        }
         if session.blocked.is_some() {
             return self.park_blocked(session);
         }
@@ -273,14 +278,31 @@ impl Core {
     }
 
     /// Bytes outside the request order, for one client.
-    pub fn push_bytes(&mut self, index: u32, id: u64, bytes: Bytes) {
+    #[inline]
+    pub fn push_all(&mut self, index: u32, id: u64, pieces: &[Bytes]) {
         let Some(conn) = self.connections.get_mut(index) else { return };
-        if conn.id == id && !conn.dead {
-            conn.push_bytes += bytes.len();
-            conn.pushes.push(bytes);
-            self.note_memory(index);
-            self.mark_dirty(index);
+        if conn.id != id || conn.dead {
+            return;
         }
+        pieces.iter().for_each(|bytes| conn.pushes.push(bytes.clone()));
+        if !conn.is_dirty {
+            conn.is_dirty = true;
+            self.dirty.push(index);
+        }
+        self.note_memory(index);
+    }
+
+    /// What the session at home here has written so far leaves before any message that comes later.
+    pub fn commit(&mut self, session: &mut Session) {
+        let Some(conn) = self.connections.get_mut(session.conn) else { return };
+        if session.home != self.mesh.core() || session.out.is_empty() || conn.dead {
+            return;
+        }
+        for piece in session.out.take().into_pieces() {
+            conn.pushes.push_ordered(piece);
+        }
+        session.reply_mark = session.out.mark();
+        self.mark_dirty(session.conn);
     }
 
     /// Ends a connection now: nothing more is read, run or sent.
@@ -309,12 +331,15 @@ impl Core {
         if !conn.is_home() {
             return;
         }
-        let (fd, session) = (conn.fd, conn.session.take());
+        let (fd, session, tracking) = (conn.fd, conn.session.take(), conn.tracking.take());
         self.connections.remove(index);
+        if let Some(state) = tracking {
+            self.forget_tracker(index, &state);
+        }
         if let Some(mut session) = session {
             multi::unwatch_all(self, &mut session);
             blocking::abandon(self, &mut session);
-            self.forget_subscriber(&session);
+            self.forget_subscriber(&mut session);
         }
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.
         unsafe { libc::close(fd) };

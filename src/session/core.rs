@@ -50,6 +50,10 @@ pub enum Message {
     Adopt(Box<super::connection::Accepted>),
     /// A watched key to forget.
     Unwatch(Box<Watched>),
+    /// A published message for this core's subscribers.
+    Publish(Box<super::pubsub::Publication>),
+    /// Keys that changed, for this core's clients.
+    Invalidate(Box<super::tracking::Invalidations>),
     /// Bytes for a connection outside its request order: (connection, client id, bytes).
     Push(Box<(u32, u64, bytes::Bytes)>),
     /// A session goes on here.
@@ -140,6 +144,8 @@ pub struct Core {
     pub monitors: Vec<(usize, u32, u64)>,
     /// Subscribers of channels homed or matched here.
     pub pubsub: super::pubsub::PubSub,
+    /// Client-side caching.
+    pub tracking: super::tracking::Tracking,
     /// Slow commands of this core.
     pub slowlog: crate::observe::slowlog::SlowLog,
     /// Latency samples of this core.
@@ -215,6 +221,7 @@ impl Core {
             stats,
             monitors: Vec::new(),
             pubsub: Default::default(),
+            tracking: Default::default(),
             slowlog: Default::default(),
             latency: Default::default(),
             paused: Default::default(),
@@ -327,6 +334,7 @@ impl Core {
         if self.client_memory_limit > 0 {
             self.check_client_memory();
         }
+        self.send_invalidations();
         self.flush_connections();
         self.flush_mesh();
     }
@@ -374,7 +382,9 @@ impl Core {
                 Some(shard) => forget.release_on(shard),
                 None => self.blocked.forget_later.push(*forget),
             },
-            Message::Push(push) => self.push_bytes(push.0, push.1, push.2),
+            Message::Publish(publication) => self.published(&publication),
+            Message::Invalidate(told) => self.invalidate(*told),
+            Message::Push(push) => self.push_all(push.0, push.1, &[push.2]),
             Message::Call(call) => call(self),
         }
     }
@@ -470,12 +480,14 @@ impl Core {
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             shard.space.common.freshness = freshness(&settings);
+            shard.space.common.watch.track.reports_all = self.tracking.reports_all();
             if self.active_expire {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !upkeep::free(&mut shard, FREE_BUDGET_US);
+            self.note_departures(&mut shard);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
         }

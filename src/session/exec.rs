@@ -118,5 +118,6 @@ fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) -> Next {
     multi::unwatch_all(core, session);
     let offer = session.lent.take().and_then(|lent| release(core, *lent));
     end_reply_mode(session);
+    core.tell_own_changes(session);
     offer.map_or(Next::Again, Next::Offer)
 }

@@ -39,9 +39,10 @@ pub fn user_of(users: &Users, client: &Client) -> Arc<User> {
 pub fn refresh(users: &Users, client: &mut Client) -> bool {
     let mut lives = true;
     if let Some(before) = client.user.take() {
+        let subscribed = client.subscriptions.iter().flat_map(|names| names.all());
         match users.get(&before.name).filter(|now| now.serial == before.serial) {
             Some(now) => {
-                lives = Arc::ptr_eq(now, &before) || !now.loses(&before, &client.channels, &client.patterns);
+                lives = Arc::ptr_eq(now, &before) || !now.loses(&before, subscribed);
                 client.user = Some(Arc::clone(now));
             }
             None => {

@@ -28,6 +28,7 @@ pub mod multi;
 pub mod offer;
 pub mod pause;
 pub mod pubsub;
+pub mod push_queue;
 pub mod receive;
 pub mod redact;
 pub mod route;
@@ -35,6 +36,7 @@ pub mod run;
 pub mod shadow;
 pub mod split;
 pub mod steps;
+pub mod tracking;
 pub mod visit;
 pub mod widen;
 
@@ -99,6 +101,22 @@ pub mod client_flag {
     pub const BLOCKED: u32 = 1 << 7;
     /// Waits for the end of CLIENT PAUSE.
     pub const PAUSED: u32 = 1 << 8;
+    /// CLIENT TRACKING on.
+    pub const TRACKING: u32 = 1 << 9;
+    /// … BCAST.
+    pub const TRACK_BCAST: u32 = 1 << 10;
+    /// … OPTIN.
+    pub const TRACK_OPTIN: u32 = 1 << 11;
+    /// … OPTOUT.
+    pub const TRACK_OPTOUT: u32 = 1 << 12;
+    /// … NOLOOP.
+    pub const TRACK_NOLOOP: u32 = 1 << 13;
+    /// … REDIRECT.
+    pub const TRACK_REDIRECT: u32 = 1 << 14;
+    /// CLIENT CACHING was given for the next command.
+    pub const TRACK_CACHING: u32 = 1 << 15;
+    /// All that CLIENT TRACKING OFF clears.
+    pub const TRACK_ALL: u32 = 0x7f << 9;
 }
 
 /// The client's state that commands read and set.
@@ -128,10 +146,8 @@ pub struct Client {
     pub last_active_ms: u64,
     /// Last command, for CLIENT LIST.
     pub last_command: Option<&'static Row>,
-    /// Channels subscribed to.
-    pub channels: Vec<Vec<u8>>,
-    /// Patterns subscribed to.
-    pub patterns: Vec<Vec<u8>>,
+    /// What the client has subscribed to, if anything.
+    pub subscriptions: Option<Box<pubsub::Subscriptions>>,
 }
 
 /// The travelling part of a connection.

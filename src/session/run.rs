@@ -14,7 +14,7 @@ use super::exec::{begin_exec, run_exec};
 use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, blocking, client_flag, route, split, widen};
+use super::{Flow, ReplyMode, Session, admit, blocking, client_flag, pubsub, route, split, widen};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::row::{Handler, Row, flag};
@@ -202,8 +202,19 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
         }
     };
     session.admitted = true;
+    if let Some(place) = pubsub::place_of_command(core, command.row, args) {
+        // With the shard at home: the message goes to its log.
+        match (place == core.id(), &core.shard) {
+            (true, Some(_)) => {}
+            (true, None) => return Next::Wait,
+            (false, _) => {
+                core.stats.hops_out += 1;
+                return Next::Travel(place);
+            }
+        }
+    }
     let next = match core.shared.controls[command.id as usize] {
-        Some(control) if command.row.first_key == 0 && session.handler.is_none() => {
+        Some(control) if is_keyless(command.row) && session.handler.is_none() => {
             let next = call_control(core, session, command, control, args);
             begin_exec(core, session);
             match session.handler {
@@ -217,6 +228,12 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
         end_reply_mode(session);
     }
     next
+}
+
+/// Whether a control command runs without shards; a channel of sharded pub/sub stands where a key would, but is none.
+#[inline]
+fn is_keyless(row: &Row) -> bool {
+    row.first_key == 0 || row.flags.has(flag::PUBSUB)
 }
 
 /// Collects the shards a command needs (they may be here already), then runs it.
@@ -383,6 +400,7 @@ pub(super) fn run_one(
     if failed {
         core.stats.count_error_reply(session.out.since(mark));
     }
+    core.track_command(session, command.row, args, hands);
     core.account(session, command, args, started, failed);
 }
 
@@ -411,6 +429,7 @@ pub fn call_handler(
         map: &map,
         access,
     };
+    core.prepare_tracking(hands);
     let failed = execute(hands, run, &mut session.out, &mut outcome);
     if !outcome.events.is_empty() {
         core.publish_events(&mut outcome.events);

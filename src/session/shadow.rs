@@ -25,6 +25,8 @@ pub struct Shadow {
     pub channels: u32,
     /// Patterns subscribed to.
     pub patterns: u32,
+    /// Shard channels subscribed to.
+    pub shards: u32,
     /// Commands queued in MULTI, -1 outside of one.
     pub queued: i32,
     /// Unexecuted input, in bytes.
@@ -41,12 +43,14 @@ impl Shadow {
 
     /// The session as it is now.
     pub fn of(session: &Session) -> Shadow {
+        let subscribed = session.client.subscriptions.as_deref();
         Shadow {
             last_command: session.client.last_command,
             flags: session.client.flags,
             db: session.client.db as u32,
-            channels: session.client.channels.len() as u32,
-            patterns: session.client.patterns.len() as u32,
+            channels: subscribed.map_or(0, |it| it.channels.len() as u32),
+            patterns: subscribed.map_or(0, |it| it.patterns.len() as u32),
+            shards: subscribed.map_or(0, |it| it.shards.len() as u32),
             queued: session.multi.as_ref().map_or(-1, |multi| multi.queue.len() as i32),
             query_bytes: session.reader.len().min(u32::MAX as usize) as u32,
             proto: session.out.proto(),

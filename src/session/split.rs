@@ -51,7 +51,7 @@ pub fn target(core: &Core, session: &Session, input: &Input<'_>) -> Option<usize
         && session.multi.is_none()
         && client.acl_tag == core.acl_tag
         && client.reply == ReplyMode::On
-        && client.flags & client_flag::PUBSUB == 0
+        && client.flags & (client_flag::PUBSUB | client_flag::TRACK_CACHING) == 0
         && !session.admitted
         && !core.paused.is_on(core.now_ms);
     let args = input.args();

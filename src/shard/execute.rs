@@ -179,6 +179,14 @@ pub fn stage_departed(shard: &mut Shard, departed: &[Departed], settings: &Setti
     }
 }
 
+/// PUBLISH and SPUBLISH leave for replicas as they came; they touch no key.
+pub fn propagate_publish(shard: &mut Shard, db: usize, args: &Args<'_>) {
+    if shard.log.is_read() {
+        let words: SmallVec<[&[u8]; 8]> = args.iter().collect();
+        shard.log.staging.add(&Effect { db, slot: None, kind: Kind::Plain, words });
+    }
+}
+
 /// Closes the open unit of the log that was written: a command, or a whole transaction.
 pub fn close_unit(shard: &mut Shard) {
     if shard.log.is_read() {

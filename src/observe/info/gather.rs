@@ -136,6 +136,12 @@ pub struct Sums {
     pub max_output_bytes: usize,
     pub channels: usize,
     pub patterns: usize,
+    pub shard_channels: usize,
+    pub pubsub_clients: usize,
+    pub tracking_clients: usize,
+    pub tracked_prefixes: usize,
+    pub tracked_keys: usize,
+    pub tracked_items: usize,
     pub dirty: u64,
     pub pending_frees: u64,
     pub freed: u64,
@@ -194,6 +200,10 @@ impl Totals {
         sums.clients_with_deadline += core.blocked.with_deadline();
         sums.channels = core.pubsub.channels.len();
         sums.patterns = core.pubsub.patterns.len();
+        sums.shard_channels = core.pubsub.shards.len();
+        sums.pubsub_clients += core.pubsub.clients;
+        sums.tracking_clients += core.tracking.members.len();
+        sums.tracked_prefixes = core.tracking.prefixes.len();
     }
 
     fn add_counters(&mut self, core: &Core) {
@@ -263,6 +273,8 @@ impl Totals {
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;
         sums.blocking_keys += shard.space.common.waiters.len();
         sums.blocking_keys_on_nokey += shard.space.common.waiters.len_on_nokey();
+        sums.tracked_keys += shard.space.common.watch.track.len();
+        sums.tracked_items += shard.space.common.watch.track.items();
         sums.dirty += shard.dirty;
         sums.pending_frees += shard.space.common.trash.pending();
         sums.freed += shard.space.common.trash.freed();

@@ -62,6 +62,9 @@ pub struct ClientRow {
     push_bytes: usize,
     total_bytes: usize,
     sending: bool,
+    /// Where its invalidations go, -1 if it does not track; whether that is broken.
+    redirect: i64,
+    is_broken: bool,
 }
 
 /// The rows of this core's connections; `visitor` is the session that asks, `argv_bytes` the size of its command.
@@ -109,10 +112,15 @@ fn row_of(
         multi_bytes: session.and_then(|session| session.multi.as_ref()).map_or(0, |multi| multi.bytes),
         reply_room: conn.sending.heap_len() + session.map_or(0, |session| session.out.heap_len()),
         reply_bytes: conn.sending.len() + out,
-        push_count: conn.pushes.len(),
-        push_bytes: conn.push_bytes,
+        push_count: conn.pushes.count(),
+        push_bytes: conn.pushes.len(),
         total_bytes: conn.memory_with(session),
         sending: conn.send_busy,
+        redirect: conn
+            .tracking
+            .as_ref()
+            .map_or(-1, |state| state.target.map_or(0, |target| target.id as i64)),
+        is_broken: conn.tracking.as_ref().is_some_and(|state| state.is_broken),
     }
 }
 
@@ -156,6 +164,9 @@ impl ClientRow {
         letter(bits & client_flag::PUBSUB != 0, 'P');
         letter(self.shadow.queued >= 0, 'x');
         letter(bits & (client_flag::BLOCKED | client_flag::PAUSED) != 0, 'b');
+        letter(self.redirect >= 0, 't');
+        letter(self.is_broken, 'R');
+        letter(bits & client_flag::TRACK_BCAST != 0, 'B');
         letter(self.closing, 'c');
         letter(bits & client_flag::UNIX != 0, 'U');
         letter(bits & client_flag::NO_EVICT != 0, 'e');
@@ -176,14 +187,15 @@ impl ClientRow {
             .into_bytes();
         line.extend_from_slice(&self.labels.name);
         let figures = format!(
-            " age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
-             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user={user} redir=-1 resp={} lib-name=",
+            " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
+             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user={user} redir={} resp={} lib-name=",
             self.age_s,
             self.idle_s,
             self.flags(),
             shadow.db,
             shadow.channels,
             shadow.patterns,
+            shadow.shards,
             shadow.queued,
             shadow.query_bytes,
             self.query_free,
@@ -195,6 +207,7 @@ impl ClientRow {
             self.push_count,
             self.push_bytes,
             self.total_bytes,
+            self.redirect,
             shadow.proto,
         );
         line.extend_from_slice(figures.as_bytes());

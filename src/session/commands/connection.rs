@@ -5,6 +5,7 @@
 
 use super::super::core::Core;
 use super::super::pubsub::Reproto;
+use super::super::visit::Visit;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag, gate, multi};
 use super::{fail, is};
 use crate::acl;
@@ -113,8 +114,7 @@ fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
     session.out.set_proto(proto.unwrap_or(before));
     greet(session);
     if session.out.proto() != before && session.client.flags & client_flag::PUBSUB != 0 {
-        let (id, proto) = (session.id, session.out.proto());
-        return Ok(Flow::Visit(Box::new(Reproto { id, proto })));
+        return Ok(Flow::Visit(Box::new(Reproto)));
     }
     Ok(Flow::Done)
 }
@@ -153,17 +153,45 @@ fn quit(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, Reply
 fn reset(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
     session.multi = None;
     multi::unwatch_all(core, session);
-    core.forget_subscriber(session);
-    let kept = client_flag::UNIX | client_flag::LOCAL;
+    let observed = client_flag::PUBSUB | client_flag::MONITOR | client_flag::TRACKING;
+    let is_known = session.client.flags & observed != 0;
+    let kept = client_flag::UNIX | client_flag::LOCAL | observed;
     let client = &mut session.client;
     client.flags &= kept;
-    client.channels.clear();
-    client.patterns.clear();
     client.db = 0;
     client.reply = ReplyMode::On;
     gate::begin(&core.users, client);
     client.set_name(b"");
+    if is_known {
+        return Ok(Flow::Visit(Box::new(Farewell)));
+    }
     session.out.set_proto(2);
     session.out.simple("RESET");
     Ok(Flow::Done)
+}
+
+/// RESET of a client that listens to something: no core knows of it when the reply leaves.
+struct Farewell;
+
+impl Visit for Farewell {
+    fn at(&mut self, core: &mut Core, session: &mut Session) {
+        core.discount(session.id, session.home, session.client.subscriptions.as_deref());
+        if session.home == core.id() {
+            session.client.subscriptions = None;
+            session.client.flags &= !(client_flag::PUBSUB | client_flag::MONITOR | client_flag::TRACK_ALL);
+            if let Some(state) = core.connections.get_mut(session.conn).and_then(|conn| conn.tracking.take())
+            {
+                core.forget_tracker(session.conn, &state);
+            }
+            session.out.set_proto(2);
+            session.out.simple("RESET");
+            core.commit(session);
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: &mut Session) {}
+
+    fn ends_at_home(&self) -> bool {
+        true
+    }
 }

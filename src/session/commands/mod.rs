@@ -15,6 +15,7 @@ pub mod debug;
 pub mod debug_stream;
 pub mod monitor;
 pub mod process;
+pub mod tracking;
 
 use super::Control;
 use super::core::Core;
@@ -29,6 +30,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         client_list::CONTROLS,
         client_kill::CONTROLS,
         channels::CONTROLS,
+        tracking::CONTROLS,
         monitor::CONTROLS,
         process::CONTROLS,
         debug::CONTROLS,
