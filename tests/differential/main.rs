@@ -13,7 +13,6 @@ mod control;
 mod exclusions;
 mod families;
 mod lockstep;
-mod sets;
 mod traffic;
 
 use std::collections::BTreeMap;

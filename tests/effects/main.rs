@@ -13,8 +13,6 @@ mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
 mod replica;
-#[path = "../differential/sets.rs"]
-mod sets;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
