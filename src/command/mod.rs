@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod bitmap;
 pub mod cx;
 pub mod describe;
+pub mod geo;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;
