@@ -21,6 +21,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
         .chain(HASH)
         .chain(crate::sets::SET)
         .chain(crate::zsets::ZSET)
+        .chain(crate::geos::GEO)
         .copied()
 }
 

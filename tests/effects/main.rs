@@ -12,6 +12,8 @@ mod control;
 mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
+#[path = "../differential/geos.rs"]
+mod geos;
 mod replica;
 #[path = "../differential/sets.rs"]
 mod sets;
