@@ -264,6 +264,13 @@ impl<'a> Cx<'a> {
         (space.db(self.db, self.access).read(key), &mut *self.out)
     }
 
+    /// As [`Cx::lookup_write`], with the reply beside it.
+    #[inline]
+    pub fn write_beside_out(&mut self, key: &Key<'_>) -> (Option<EntryMut<'_>>, &mut Out) {
+        let space = self.spaces.of(key);
+        (space.db(self.db, self.access).write(key), &mut *self.out)
+    }
+
     /// Looks a key up to change it.
     #[inline]
     pub fn lookup_write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {

@@ -11,6 +11,7 @@ pub mod geo;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;
+pub mod list;
 pub mod lookup;
 pub mod reply_error;
 pub mod row;

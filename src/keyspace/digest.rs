@@ -67,7 +67,8 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
             }
         }
         ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
-        ValueRef::List(_) | ValueRef::Stream(_) => {}
+        ValueRef::Stream(_) => {}
+        ValueRef::List(list) => list.walk(0).for_each(|item| mix_element(digest, item.element())),
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

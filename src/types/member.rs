@@ -98,4 +98,8 @@ unsafe impl Item for Member {
     fn hash_of(item: &[u8]) -> u64 {
         key_hash(item)
     }
+
+    fn duplicate(item: &[u8]) -> Self {
+        Self::new(item)
+    }
 }

@@ -12,6 +12,8 @@ pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod member;
+#[cfg(test)]
+mod pin_tests;
 pub mod set;
 #[cfg(test)]
 mod set_tests;

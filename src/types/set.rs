@@ -124,6 +124,19 @@ impl Set {
         Self::default()
     }
 
+    /// The set as it is now, without copying a large one: later changes of either copy what they touch. It must stay in the same shard.
+    pub fn pin(&self) -> Self {
+        let Repr::Table(_, table) = &self.0 else { return self.clone() };
+        let table = Table { members: table.members.pin(), len: table.len, bytes: table.bytes };
+        Self(Repr::Table(false, Box::new(table)))
+    }
+
+    /// Bytes that no pin shares (tests).
+    pub fn own_table_bytes(&self) -> usize {
+        let Repr::Table(_, table) = &self.0 else { return 0 };
+        table.members.own_bytes(Member::bytes_for)
+    }
+
     /// A set of integers as DUMP and RDB bring them.
     pub fn from_ints(ints: IntSet) -> Self {
         Self(Repr::Ints(false, ints))
@@ -143,11 +156,11 @@ impl Set {
             ints.iter().for_each(|number| pack.push_element(Element::Int(number)));
             self.0 = Repr::Pack(changed, pack);
         } else {
-            self.to_table();
+            self.as_table();
         }
     }
 
-    fn to_table(&mut self) -> &mut Table {
+    fn as_table(&mut self) -> &mut Table {
         if !matches!(self.0, Repr::Table(..)) {
             let mut table = Box::<Table>::default();
             for member in self.iter() {
@@ -240,7 +253,7 @@ impl Set {
                 return true;
             }
         }
-        let added = self.to_table().add(key_hash(&text), &text);
+        let added = self.as_table().add(key_hash(&text), &text);
         *self.changed_mut() |= added;
         added
     }
