@@ -8,6 +8,7 @@ pub mod bitmap;
 pub mod blocking;
 pub mod cx;
 pub mod describe;
+pub mod geo;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;
