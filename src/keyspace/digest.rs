@@ -6,6 +6,7 @@
 use super::Keyspace;
 use super::entry::{Entry, ValueRef, ValueType};
 use crate::types::element::Element;
+use crate::types::stream::StreamId;
 use sha1::{Digest as _, Sha1};
 
 /// A SHA-1 sized sum.
@@ -54,7 +55,16 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
-        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
+        ValueRef::Stream(stream) => {
+            for entry in stream.range(StreamId::MIN, StreamId::MAX, false) {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields {
+                    mix_element(digest, field);
+                    mix_element(digest, value);
+                }
+            }
+        }
+        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) => {}
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

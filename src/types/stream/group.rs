@@ -64,10 +64,9 @@ impl Group {
         }
     }
 
-    /// Bytes the allocator holds for it and its own struct.
+    /// Bytes the allocator holds for it, without its own struct.
     pub(super) fn heap_bytes(&self) -> usize {
-        good_size(size_of::<Self>())
-            + text_bytes(&self.name)
+        text_bytes(&self.name)
             + self.pending.heap_bytes()
             + vec_bytes(&self.slots)
             + vec_bytes(&self.order)
@@ -165,6 +164,11 @@ impl Group {
             }
         }
         self.consumer_list(to, |list| list.insert(id));
+    }
+
+    /// Sets when and how often a pending entry was delivered.
+    pub fn retime(&mut self, id: StreamId, delivery_ms: i64, delivery_count: u64) {
+        self.pending.edit(id, |own| (own.delivery_ms, own.delivery_count) = (delivery_ms, delivery_count));
     }
 
     /// The entry is no longer pending; false if it was not.

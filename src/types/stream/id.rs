@@ -1,7 +1,7 @@
 //! `StreamId`: milliseconds and a sequence number, ordered as one 128-bit number.
 //!
 //! Used by everything of streams; calls `base::number`. Invariant: order is (ms, seq). Source: redis' t_stream.c for the texts it takes.
-use crate::base::number::{parse_u64, write_u64};
+use crate::base::number::{DigitBuffer, parse_u64};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,18 +48,9 @@ impl StreamId {
         self == Self::MIN
     }
 
-    /// Appends `ms-seq`.
-    pub fn write(self, out: &mut Vec<u8>) {
-        write_u64(out, self.ms);
-        out.push(b'-');
-        write_u64(out, self.seq);
-    }
-
     /// `ms-seq`.
     pub fn text(self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(24);
-        self.write(&mut text);
-        text
+        IdBuffer::default().format(self).to_vec()
     }
 
     /// Big-endian, as redis keys its radix trees: the order of the bytes is that of the IDs.
@@ -97,6 +88,29 @@ impl StreamId {
             [b'+'] | [b'+', 0, ..] if word.len() <= 127 => Some(Self::MAX),
             _ => Self::parse(word, missing_seq, false).map(|parsed| parsed.id),
         }
+    }
+}
+
+/// Room for the text of one ID, so that a reply needs no allocation.
+#[derive(Debug, Clone, Copy)]
+pub struct IdBuffer([u8; 41]);
+
+impl Default for IdBuffer {
+    fn default() -> Self {
+        Self([0; 41])
+    }
+}
+
+impl IdBuffer {
+    /// `ms-seq`.
+    pub fn format(&mut self, id: StreamId) -> &[u8] {
+        let (mut ms, mut seq) = (DigitBuffer::new(), DigitBuffer::new());
+        let (ms, seq) = (ms.format_u64(id.ms), seq.format_u64(id.seq));
+        let end = ms.len() + 1 + seq.len();
+        self.0[..ms.len()].copy_from_slice(ms);
+        self.0[ms.len()] = b'-';
+        self.0[ms.len() + 1..end].copy_from_slice(seq);
+        &self.0[..end]
     }
 }
 

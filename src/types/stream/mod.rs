@@ -59,7 +59,7 @@ pub struct Stream {
 #[derive(Default)]
 struct Groups {
     /// Ordered by name.
-    list: Vec<Box<Group>>,
+    list: Vec<Group>,
     /// Bytes of the groups, without this list.
     bytes: usize,
 }
@@ -70,7 +70,7 @@ impl Groups {
     }
 
     fn list_bytes(&self) -> usize {
-        let slots = self.list.capacity() * size_of::<Box<Group>>();
+        let slots = self.list.capacity() * size_of::<Group>();
         good_size(size_of::<Self>()) + if slots == 0 { 0 } else { good_size(slots) }
     }
 }
@@ -81,7 +81,7 @@ impl Clone for Stream {
         let mut nodes = Tree::default();
         self.nodes.iter().for_each(|node| nodes.push_back(node.clone()));
         let groups = self.groups.as_ref().map(|groups| {
-            let list: Vec<_> = groups.list.iter().map(|group| Box::new(group.deep_copy())).collect();
+            let list: Vec<_> = groups.list.iter().map(|group| group.deep_copy()).collect();
             let bytes = list.iter().map(|group| group.heap_bytes()).sum();
             Box::new(Groups { list, bytes })
         });
@@ -268,7 +268,7 @@ impl Stream {
     }
 
     /// Groups, ordered by name.
-    pub fn groups(&self) -> &[Box<Group>] {
+    pub fn groups(&self) -> &[Group] {
         self.groups.as_ref().map_or(&[], |groups| &groups.list)
     }
 
@@ -282,12 +282,12 @@ impl Stream {
         let groups = self.groups.get_or_insert_default();
         let Err(at) = groups.search(&group.name) else { return false };
         groups.bytes += group.heap_bytes();
-        groups.list.insert(at, Box::new(group));
+        groups.list.insert(at, group);
         true
     }
 
     /// Takes a group out; the caller drops it.
-    pub fn remove_group(&mut self, name: &[u8]) -> Option<Box<Group>> {
+    pub fn remove_group(&mut self, name: &[u8]) -> Option<Group> {
         let groups = self.groups.as_mut()?;
         let group = groups.list.remove(groups.search(name).ok()?);
         groups.bytes -= group.heap_bytes();
