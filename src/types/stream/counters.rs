@@ -23,7 +23,10 @@ pub struct Counters {
 impl Counters {
     /// Whether an entry at or after `start` may have been deleted out of the middle.
     pub fn has_tombstone_from(&self, start: StreamId) -> bool {
-        self.length > 0 && !self.max_deleted.is_zero() && start <= self.max_deleted
+        self.length > 0
+            && !self.max_deleted.is_zero()
+            && self.first_id <= self.max_deleted
+            && start <= self.max_deleted
     }
 
     /// How many entries were added up to `id`; None where that cannot be told.
