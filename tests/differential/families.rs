@@ -20,6 +20,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
         .chain(GENERIC)
         .chain(HASH)
         .chain(crate::sets::SET)
+        .chain(crate::streams::STREAM)
         .chain(crate::zsets::ZSET)
         .copied()
 }

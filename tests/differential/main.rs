@@ -14,6 +14,7 @@ mod exclusions;
 mod families;
 mod lockstep;
 mod sets;
+mod streams;
 mod traffic;
 mod zsets;
 

@@ -16,6 +16,8 @@ mod replica;
 #[path = "../differential/sets.rs"]
 mod sets;
 mod stream;
+#[path = "../differential/streams.rs"]
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../differential/traffic.rs"]
