@@ -18,6 +18,7 @@ pub mod reply_error;
 pub mod row;
 pub mod rows;
 pub mod set;
+pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod tests;

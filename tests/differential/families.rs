@@ -7,6 +7,8 @@
 mod geos;
 #[path = "sets.rs"]
 mod sets;
+#[path = "streams.rs"]
+mod streams;
 #[path = "zsets.rs"]
 mod zsets;
 
@@ -30,6 +32,10 @@ const FAMILIES: &[&[Row]] = &[
     sets::SET,
     zsets::ZSET,
 ];
+
+/// The rows of each family.
+const FAMILIES: &[&[Row]] =
+    &[STRING, BITMAP, GENERIC, HASH, geos::GEO, sets::SET, streams::STREAM, zsets::ZSET];
 
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {
