@@ -174,6 +174,11 @@ impl Out {
         }
     }
 
+    /// A float whose text is made already; a bulk string in RESP2.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if self.proto >= 3 { self.line(b',', text) } else { self.bulk(text) }
+    }
+
     /// A truth value; 1 or 0 in RESP2.
     pub fn boolean(&mut self, value: bool) {
         self.buf.extend_from_slice(match (self.proto >= 3, value) {
@@ -432,6 +437,18 @@ impl Out {
         let mut all = Vec::with_capacity(self.len());
         self.segments().for_each(|segment| all.extend_from_slice(segment));
         all
+    }
+
+    /// Everything as shared buffers in sending order; nothing is copied.
+    pub fn into_pieces(self) -> smallvec::SmallVec<[Bytes; 3]> {
+        let Self { buf, pieces, tail, .. } = self;
+        let buf = Bytes::from(buf);
+        let rest = (tail < buf.len()).then(|| buf.slice(tail..));
+        let whole = pieces.into_iter().map(|piece| match piece {
+            Piece::Buffer(start, end) => buf.slice(start..end),
+            Piece::Attached(bytes) => bytes,
+        });
+        whole.chain(rest).collect()
     }
 
     /// Everything as one shared buffer; nothing is copied if nothing was attached.
