@@ -5,6 +5,8 @@
 
 #[path = "geos.rs"]
 mod geos;
+#[path = "lists.rs"]
+mod lists;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]
@@ -29,13 +31,11 @@ const FAMILIES: &[&[Row]] = &[
     GENERIC,
     HASH,
     geos::GEO,
+    lists::LIST,
     sets::SET,
+    streams::STREAM,
     zsets::ZSET,
 ];
-
-/// The rows of each family.
-const FAMILIES: &[&[Row]] =
-    &[STRING, BITMAP, GENERIC, HASH, geos::GEO, sets::SET, streams::STREAM, zsets::ZSET];
 
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {
