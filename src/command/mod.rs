@@ -16,9 +16,11 @@ pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+pub mod set;
 pub mod string;
 #[cfg(test)]
 mod tests;
+pub mod zset;
 
 pub use blocking::{BlockSpec, OnTimeout};
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

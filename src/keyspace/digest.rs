@@ -5,6 +5,7 @@
 //! mix type u32 BE, value, "!!expire!!" xored if it has an expiry. The sum: per non-empty database mix its index u32 BE, then xor each key's digest.
 use super::Keyspace;
 use super::entry::{Entry, ValueRef, ValueType};
+use crate::base::number::write_double;
 use crate::types::element::Element;
 use sha1::{Digest as _, Sha1};
 
@@ -54,8 +55,20 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
+        ValueRef::ZSet(set) => {
+            let mut text = Vec::new();
+            for (member, score) in set.iter() {
+                let mut pair = Digest::default();
+                mix_element(&mut pair, member);
+                text.clear();
+                write_double(&mut text, score);
+                mix(&mut pair, &text);
+                xor(digest, &pair);
+            }
+        }
+        ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
+        ValueRef::Stream(_) => {}
         ValueRef::List(list) => list.walk(0).for_each(|item| mix_element(digest, item.element())),
-        ValueRef::Set(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::core::{Core, Message};
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
-use super::{Session, blocking, client_flag, multi, run};
+use super::{Session, blocking, client_flag, gate, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
 
@@ -174,7 +174,7 @@ impl Core {
         set_socket_options(fd, unix, self.settings.tcp_keepalive);
         let id = self.shared.next_client.fetch_add(1, Ordering::Relaxed);
         let now_ms = self.now_ms;
-        let free = self.settings.requirepass.is_empty();
+        let is_open = self.users.is_open();
         let index = self.connections.insert_with(|_| {
             let unix_flag = if unix { client_flag::UNIX } else { 0 };
             let local_flag = if ends.is_local { client_flag::LOCAL } else { 0 };
@@ -184,7 +184,7 @@ impl Core {
                 id,
                 session: None,
                 unborn: true,
-                born_authenticated: free,
+                born_authenticated: is_open,
                 gathering: None,
                 inbound: Inbound::default(),
                 sending: Out::new(),
@@ -212,7 +212,7 @@ impl Core {
 
     /// Protected mode: without a password only the machine itself may connect.
     fn admit_peer(&mut self, fd: RawFd, unix: bool, ends: &Ends) -> bool {
-        if unix || !self.settings.protected_mode || !self.settings.requirepass.is_empty() {
+        if unix || !self.settings.protected_mode || !self.users.default_user().nopass {
             return true;
         }
         if !ends.is_local {
@@ -239,6 +239,8 @@ impl Core {
             self.reap_connection(index);
             return;
         }
+        let is_outdated = session.client.acl_tag & !1 != self.acl_tag;
+        session.closing |= is_outdated && !gate::refresh(&self.users, &mut session.client);
         conn.closing |= session.closing;
         if session.client.labels_changed {
             session.client.labels_changed = false;

@@ -16,6 +16,7 @@ use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::offer::{self, Offer};
 use super::{Control, Session, run};
+use crate::acl::Users;
 use crate::base::cpu_time::Meter;
 use crate::base::slab::Slab;
 use crate::base::{clock, reclaim, ticks};
@@ -123,6 +124,10 @@ pub struct Core {
     pub config: Arc<Config>,
     /// Hot directives.
     pub settings: Arc<Settings>,
+    /// All ACL users (this core's snapshot).
+    pub users: Arc<Users>,
+    /// The tag of sessions that may do everything (`gate`).
+    pub acl_tag: u32,
     /// Internal clock at the start of the turn, in milliseconds.
     pub now_ms: u64,
     /// Monotonic clock at the start of the turn, in microseconds.
@@ -185,6 +190,7 @@ impl Core {
         let ring = Ring::new(RECV_BUFFERS, RECV_BUFFER_SIZE)?;
         mesh.set_ring_fd(ring.fd());
         let settings = Arc::new(Settings::from(&*config));
+        let users = crate::acl::users::newest();
         let (id, cores) = (mesh.core(), mesh.cores());
         let stats = CoreStats::new(shared.table.len());
         let mut core = Core {
@@ -201,6 +207,8 @@ impl Core {
             map,
             config,
             settings,
+            acl_tag: super::gate::tag_of(&users),
+            users,
             now_ms: clock::now_ms(),
             now_us: clock::monotonic_us(),
             wall_offset_ms: clock::sample_wall(),

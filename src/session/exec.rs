@@ -6,7 +6,7 @@
 use super::core::Core;
 use super::multi::{self, Exec};
 use super::run::{Next, call_control, collect, end_reply_mode, release, run_one, send_home};
-use super::{Session, client_flag, widen};
+use super::{Session, client_flag, gate, widen};
 use crate::command::lookup::Command;
 use crate::resp::Args;
 use crate::shard::execute::{Hands, close_unit};
@@ -91,6 +91,11 @@ fn relock(core: &mut Core, session: &mut Session) {
 
 /// Runs one queued command; whether it began a visit.
 fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
+    if let Err(text) = gate::judge_queued(core, session, command.row, args) {
+        core.stats.count_error_reply(text.as_bytes());
+        session.out.error_bytes(text.as_bytes());
+        return false;
+    }
     if let Some(control) = core.shared.controls[command.id as usize] {
         let next = call_control(core, session, command, control, args);
         if session.handler.is_none() {

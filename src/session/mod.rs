@@ -22,6 +22,7 @@ pub mod core;
 pub mod deliver;
 pub mod exec;
 mod fetch;
+pub mod gate;
 pub mod lookahead;
 pub mod multi;
 pub mod offer;
@@ -115,6 +116,10 @@ pub struct Client {
     pub labels_changed: bool,
     /// Whether the client passed AUTH (or need not).
     pub authenticated: bool,
+    /// Who it logged in as; `None` is the default user.
+    pub user: Option<Arc<crate::acl::User>>,
+    /// What `gate` knows of its rights; 0: nothing yet.
+    pub acl_tag: u32,
     /// [`client_flag`] bits.
     pub flags: u32,
     /// CLIENT REPLY.

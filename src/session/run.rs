@@ -68,7 +68,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
             }
         }
-        match input.next(session.client.authenticated) {
+        match input.next(session.client.authenticated || core.users.is_open()) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
                     && let Some(raw) = input.raw()
@@ -198,6 +198,7 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
                 return Next::Done;
             }
             admit::Verdict::Paused => return Next::Pause,
+            admit::Verdict::GoHome => return Next::Travel(session.home),
         }
     };
     session.admitted = true;

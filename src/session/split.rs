@@ -49,7 +49,7 @@ pub fn target(core: &Core, session: &Session, input: &Input<'_>) -> Option<usize
     let client = &session.client;
     let plain = session.home == core.id()
         && session.multi.is_none()
-        && client.authenticated
+        && client.acl_tag == core.acl_tag
         && client.reply == ReplyMode::On
         && client.flags & client_flag::PUBSUB == 0
         && !session.admitted
@@ -92,6 +92,8 @@ pub fn push(core: &Core, session: &mut Session, target: usize, raw: &[u8]) {
         lane.client.db = session.client.db;
         lane.client.flags = session.client.flags;
         lane.client.authenticated = true;
+        lane.client.user.clone_from(&session.client.user);
+        lane.client.acl_tag = session.client.acl_tag;
         lane.client.name.clone_from(&session.client.name);
         lane.homeward = false;
     }

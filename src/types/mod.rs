@@ -10,6 +10,11 @@ pub mod encoding;
 pub mod field;
 pub mod hash;
 pub mod list;
+pub mod member;
+#[cfg(test)]
+mod pin_tests;
 pub mod set;
+#[cfg(test)]
+mod set_tests;
 pub mod stream;
 pub mod zset;

@@ -120,6 +120,8 @@ pub struct Sums {
     pub output_limit_disconnections: u64,
     pub error_replies: u64,
     pub acl_denied_auth: u64,
+    /// Commands, keys and channels refused by ACL.
+    pub acl_denied: [u64; 3],
     pub evicted_clients: u64,
     pub blocked_clients: usize,
     pub clients_with_deadline: usize,
@@ -207,6 +209,9 @@ impl Totals {
         sums.output_limit_disconnections += stats.output_buffer_limit_disconnections;
         sums.error_replies += stats.error_replies;
         sums.acl_denied_auth += stats.acl_denied_auth;
+        sums.acl_denied[0] += stats.acl_denied_cmd;
+        sums.acl_denied[1] += stats.acl_denied_key;
+        sums.acl_denied[2] += stats.acl_denied_channel;
         sums.evicted_clients += stats.evicted_clients;
         sums.expire_ticks += stats.expire_ticks;
         sums.turns += stats.turns;

@@ -296,6 +296,11 @@ impl ListPack {
         self.splice(self.bytes.len() - 1, 0, &[Element::Bytes(text)]);
     }
 
+    /// Appends an entry that may be known as a number.
+    pub fn push_element(&mut self, element: Element<'_>) {
+        self.splice(self.bytes.len() - 1, 0, &[element]);
+    }
+
     /// Prepends an entry.
     pub fn push_front(&mut self, text: &[u8]) {
         self.splice(HEAD, 0, &[Element::Bytes(text)]);
