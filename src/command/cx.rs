@@ -72,6 +72,17 @@ impl Spaces<'_> {
             },
         }
     }
+
+    /// The keyspace that owns `key`, for reading only: views of several keys may live side by side.
+    pub fn view(&self, key: &Key<'_>) -> &Keyspace {
+        match self {
+            Spaces::One(space) => space,
+            Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref() {
+                Some(space) => space,
+                None => unreachable!("route involves the shard of every key"),
+            },
+        }
+    }
 }
 
 /// Event classes of keyspace notifications (`notify-keyspace-events`), as bits.
@@ -128,6 +139,8 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// Text of a formatted error (`ReplyError::Formatted`).
     pub error_text: Vec<u8>,
+    /// Whether the command may block, and whether it wants to.
+    pub blocking: crate::command::blocking::Blocking,
 }
 
 /// The handler's view of one command.
@@ -194,6 +207,31 @@ impl<'a> Cx<'a> {
         self.spaces.of(key)
     }
 
+    /// The collections of type `T` at words `keys`, all at once; each is looked up as a read first, in order.
+    ///
+    /// # Errors
+    /// `WrongType` at the first key that holds something else.
+    pub fn read_all<T: Stored>(
+        &mut self,
+        keys: std::ops::Range<usize>,
+    ) -> Result<Vec<Option<&T>>, ReplyError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for index in keys.clone() {
+            let key = self.key(index);
+            let is_there = self.read_as::<T>(&key)?.is_some();
+            if !is_there {
+                self.notify_miss(key.bytes);
+            }
+            found.push(is_there);
+        }
+        let view = |(index, is_there): (usize, bool)| {
+            let key = self.key(index);
+            let entry = self.spaces.view(&key).dict(self.db).find(&key).filter(|_| is_there);
+            entry.and_then(|entry| entry.get::<T>())
+        };
+        Ok(keys.zip(found).map(view).collect())
+    }
+
     /// Every keyspace in reach, by core.
     pub fn each_space(&mut self) -> SmallVec<[&mut Keyspace; 4]> {
         match &mut self.spaces {
@@ -226,6 +264,13 @@ impl<'a> Cx<'a> {
     pub fn read_beside_out(&mut self, key: &Key<'_>) -> (Option<Entry<'_>>, &mut Out) {
         let space = self.spaces.of(key);
         (space.db(self.db, self.access).read(key), &mut *self.out)
+    }
+
+    /// As [`Cx::lookup_write`], with the reply beside it.
+    #[inline]
+    pub fn write_beside_out(&mut self, key: &Key<'_>) -> (Option<EntryMut<'_>>, &mut Out) {
+        let space = self.spaces.of(key);
+        (space.db(self.db, self.access).write(key), &mut *self.out)
     }
 
     /// Looks a key up to change it.

@@ -33,6 +33,7 @@ mod owned_entry;
 mod string_in;
 mod track;
 mod trash;
+mod waiters;
 mod watch;
 
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use owned_entry::OwnedEntry;
 pub use string_in::StrIn;
 pub use track::{Changed, News, TrackTable, Tracker, Trackers};
 pub use trash::Trash;
+pub use waiters::{Probe, Ready, WaitTable, Waiter};
 pub use watch::{WatchTable, WatchVersion};
 
 use crate::base::prng::Prng;
@@ -107,6 +109,8 @@ pub struct Common {
     pub trash: Trash,
     /// Watched keys.
     pub watch: WatchTable,
+    /// Blocked clients by key.
+    pub waiters: WaitTable,
     /// Dice of sampling and LFU; seedable for tests.
     pub prng: Prng,
 }
@@ -134,6 +138,7 @@ impl Common {
                 self.watch.touched(db, key);
             }
         }
+        self.waiters.removed(db, key);
         self.watch.departed(key);
         if self.observed {
             self.departed.push(Departed { db, key: key.into(), why });
@@ -175,6 +180,7 @@ impl Keyspace {
             departed: Vec::new(),
             trash: Trash::default(),
             watch: WatchTable::default(),
+            waiters: WaitTable::default(),
             prng: Prng::new(seed),
         };
         let dicts = std::iter::repeat_with(Dict::default).take(databases).collect();
@@ -226,6 +232,7 @@ impl Keyspace {
                 }
             }
         }
+        self.common.waiters.emptied(index);
         self.common.watch.track.report_flush();
         let old = std::mem::take(&mut self.dicts[index]);
         let keys = old.len();
@@ -261,6 +268,8 @@ impl Keyspace {
             }
         }
         self.dicts.swap(a, b);
+        self.common.waiters.swapped(a);
+        self.common.waiters.swapped(b);
     }
 
     /// Frees about `budget` allocations of what was unlinked; true when nothing is left.

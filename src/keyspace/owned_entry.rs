@@ -341,6 +341,10 @@ unsafe impl Item for OwnedEntry {
         }
     }
 
+    fn duplicate(item: Entry<'_>) -> Self {
+        item.duplicate(item.key())
+    }
+
     fn hash_of(item: Entry<'_>) -> u64 {
         key_hash(item.key())
     }

@@ -47,6 +47,12 @@ pub struct CoreStats {
     pub writes: u64,
     /// Refused passwords.
     pub acl_denied_auth: u64,
+    /// Commands refused by ACL.
+    pub acl_denied_cmd: u64,
+    /// Keys refused by ACL.
+    pub acl_denied_key: u64,
+    /// Channels refused by ACL.
+    pub acl_denied_channel: u64,
     /// Clients closed for maxmemory-clients.
     pub evicted_clients: u64,
     /// Time spent expiring keys in the background, in clock ticks.
@@ -63,6 +69,8 @@ pub struct CoreStats {
     pub hops_out: u64,
     /// Shards lent to transactions.
     pub lends: u64,
+    /// Shards of other cores borrowed between their turns.
+    pub borrows: u64,
     /// The longest time this core did not look for news, in microseconds of its CPU: a turn with the submission of what it caused, or one
     /// step of upkeep.
     pub longest_step_us: u64,

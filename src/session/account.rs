@@ -37,6 +37,26 @@ impl Core {
         }
     }
 
+    /// Counts the time of a command that had blocked (it was counted when it did) and now was served.
+    pub fn account_served(
+        &mut self,
+        session: &Session,
+        command: Command,
+        args: &Args<'_>,
+        started: u64,
+        failed: bool,
+    ) {
+        self.last_tick = ticks::now();
+        let ticks = self.last_tick.wrapping_sub(started);
+        let stats = &mut self.stats.by_command[command.id as usize];
+        stats.ticks += ticks;
+        stats.failed += failed as u64;
+        if ticks >= self.slow_ticks {
+            self.note_command(started);
+            self.account_slow(session, command, args, ticks);
+        }
+    }
+
     /// Counts a command that was executed on several cores and took `ticks` in all.
     pub fn account_visit(
         &mut self,

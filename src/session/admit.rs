@@ -6,7 +6,7 @@
 
 use super::core::Core;
 use super::multi::{self, Queued};
-use super::{Session, client_flag, route};
+use super::{Session, client_flag, gate, route};
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
 use crate::command::row::{Row, flag};
@@ -23,11 +23,14 @@ pub enum Verdict {
     Answered,
     /// It waits for CLIENT UNPAUSE; nothing was written.
     Paused,
+    /// It is to be admitted on the session's home core; nothing was written.
+    GoHome,
 }
 
 /// Checks the command at the head of the session's input.
 pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
     session.client.last_active_ms = core.now_ms;
+    session.client.flags &= !client_flag::PAUSED;
     forget_caching(session, session.client.last_command);
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
@@ -45,17 +48,13 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     if !row.arity_fits(args.len()) {
         return refuse(core, session, command, crate::command::reply_error::wrong_arity(row));
     }
-    if !session.client.authenticated && core.settings.requirepass.is_empty() {
-        // The password was taken away while the client had not given it.
-        session.client.authenticated = true;
+    if let Some(text) = gate::protected(core, session, row) {
+        return refuse(core, session, command, text);
     }
-    if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
-        return refuse(core, session, command, "NOAUTH Authentication required.");
-    }
-    if row.flags.has(flag::PROTECTED)
-        && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0)
+    if session.client.acl_tag != core.acl_tag
+        && let Some(verdict) = gate::judge(core, session, command, args)
     {
-        return refuse(core, session, command, crate::command::reply_error::protected_command(row));
+        return verdict;
     }
     if row.flags.has(flag::NO_MULTI) && session.multi.is_some() {
         return refuse(core, session, command, "ERR Command not allowed inside a transaction");
@@ -74,6 +73,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         return refuse(core, session, command, text);
     }
     if core.paused.holds(core.now_ms, row, session) {
+        session.client.last_command = Some(row);
         return Verdict::Paused;
     }
     if session.multi.is_some() && !runs_inside_multi(row.name) {
@@ -132,7 +132,12 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
 }
 
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
-fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
+pub(super) fn refuse(
+    core: &mut Core,
+    session: &mut Session,
+    command: Command,
+    text: impl AsRef<[u8]>,
+) -> Verdict {
     core.stats.reject(command.id);
     forget_caching(session, Some(command.row));
     let mut text = text.as_ref();

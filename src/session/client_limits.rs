@@ -214,5 +214,6 @@ struct Hunt {
 
 /// Whether `timeout` applies: not to subscribers and monitors, and not while a command is at work.
 fn is_mortal(conn: &Connection) -> bool {
-    conn.is_home() && conn.flags() & (client_flag::PUBSUB | client_flag::MONITOR) == 0
+    let exempt = client_flag::PUBSUB | client_flag::MONITOR | client_flag::BLOCKED;
+    conn.is_home() && conn.flags() & exempt == 0
 }

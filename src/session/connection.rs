@@ -19,7 +19,7 @@ use super::push_queue::PushQueue;
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
 use super::tracking::TrackingState;
-use super::{Session, client_flag, multi, run};
+use super::{Session, blocking, client_flag, gate, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
 
@@ -100,6 +100,8 @@ pub struct Connection {
     pub tracking: Option<Box<TrackingState>>,
     /// The names the client gave itself, if any.
     pub labels: Option<Box<Labels>>,
+    /// The last blocked command of its session that came to rest here.
+    pub blocks_seen: u64,
     /// When the soft output limit was first exceeded.
     pub soft_limit_since_ms: u64,
 }
@@ -110,10 +112,10 @@ impl Connection {
         self.session.is_some() || self.unborn
     }
 
-    /// The session, if it is at home; made now if it was never needed. `home` and `index` are the connection's own place.
+    /// The session, if it is at home and does not wait for a key; made now if it was never needed. `home` and `index` are the connection's own place.
     pub fn take_session(&mut self, home: usize, index: u32) -> Option<Box<Session>> {
         if !std::mem::take(&mut self.unborn) {
-            return self.session.take();
+            return self.session.take_if(|session| session.blocked.is_none());
         }
         let mut session = Box::new(Session::new(self.id, home, index, Arc::clone(&self.ends.peer)));
         session.client.authenticated = self.born_authenticated;
@@ -174,7 +176,7 @@ impl Core {
         set_socket_options(fd, unix, self.settings.tcp_keepalive);
         let id = self.shared.next_client.fetch_add(1, Ordering::Relaxed);
         let now_ms = self.now_ms;
-        let free = self.settings.requirepass.is_empty();
+        let is_open = self.users.is_open();
         let index = self.connections.insert_with(|_| {
             let unix_flag = if unix { client_flag::UNIX } else { 0 };
             let local_flag = if ends.is_local { client_flag::LOCAL } else { 0 };
@@ -184,7 +186,7 @@ impl Core {
                 id,
                 session: None,
                 unborn: true,
-                born_authenticated: free,
+                born_authenticated: is_open,
                 gathering: None,
                 inbound: Inbound::default(),
                 sending: Out::new(),
@@ -203,6 +205,7 @@ impl Core {
                 shadow: Shadow::unborn(unix_flag | local_flag),
                 tracking: None,
                 labels: None,
+                blocks_seen: 0,
                 soft_limit_since_ms: 0,
             }
         });
@@ -211,7 +214,7 @@ impl Core {
 
     /// Protected mode: without a password only the machine itself may connect.
     fn admit_peer(&mut self, fd: RawFd, unix: bool, ends: &Ends) -> bool {
-        if unix || !self.settings.protected_mode || !self.settings.requirepass.is_empty() {
+        if unix || !self.settings.protected_mode || !self.users.default_user().nopass {
             return true;
         }
         if !ends.is_local {
@@ -230,6 +233,7 @@ impl Core {
         }
         let Some(conn) = self.connections.get_mut(index) else {
             multi::unwatch_all(self, &mut session);
+            blocking::abandon(self, &mut session);
             return;
         };
         if conn.dead {
@@ -237,6 +241,8 @@ impl Core {
             self.reap_connection(index);
             return;
         }
+        let is_outdated = session.client.acl_tag & !1 != self.acl_tag;
+        session.closing |= is_outdated && !gate::refresh(&self.users, &mut session.client);
         conn.closing |= session.closing;
         if session.client.labels_changed {
             session.client.labels_changed = false;
@@ -244,6 +250,9 @@ impl Core {
         }
         if let Some(state) = conn.tracking.as_mut().filter(|state| !state.late.is_empty()) {
             Core::tell_late(state, &mut session);
+        }
+        if session.blocked.is_some() {
+            return self.park_blocked(session);
         }
         if !conn.inbound.is_empty() && !session.closing {
             let input = conn.inbound.take_piece();
@@ -329,6 +338,7 @@ impl Core {
         }
         if let Some(mut session) = session {
             multi::unwatch_all(self, &mut session);
+            blocking::abandon(self, &mut session);
             self.forget_subscriber(&mut session);
         }
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.

@@ -6,21 +6,26 @@
 //! needs no other mechanism: there is one session, on one core at a time.
 //!
 //! [`core`] is a core's state and its turn; [`connection`] the home side (sockets), with [`receive`], [`deliver`] and [`client_limits`]; [`run`] the loop of a session; [`admit`] the
-//! checks before a command; [`route`] which shards it needs; [`multi`] MULTI/EXEC/WATCH; [`visit`] commands that ask every core.
+//! checks before a command; [`route`] which shards it needs; [`berth`] shards of cores between turns, borrowed instead of travelled to; [`multi`] MULTI/EXEC/WATCH; [`visit`] commands that ask every core.
 //!
 //! Invariant: a session is owned by exactly one core (or message). Bounds: query buffer, output buffer and client limits of
 //! the configuration.
 
 pub mod account;
 pub mod admit;
+pub mod berth;
+pub mod blocking;
 pub mod client_limits;
 pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod exec;
 mod fetch;
+pub mod gate;
 pub mod lookahead;
 pub mod multi;
+pub mod offer;
 pub mod pause;
 pub mod pubsub;
 pub mod push_queue;
@@ -33,6 +38,7 @@ pub mod split;
 pub mod steps;
 pub mod tracking;
 pub mod visit;
+pub mod widen;
 
 use std::sync::Arc;
 
@@ -91,22 +97,26 @@ pub mod client_flag {
     pub const LOCAL: u32 = 1 << 5;
     /// Its transaction is being executed.
     pub const EXECUTING: u32 = 1 << 6;
+    /// Waits in a blocking command.
+    pub const BLOCKED: u32 = 1 << 7;
+    /// Waits for the end of CLIENT PAUSE.
+    pub const PAUSED: u32 = 1 << 8;
     /// CLIENT TRACKING on.
-    pub const TRACKING: u32 = 1 << 7;
+    pub const TRACKING: u32 = 1 << 9;
     /// … BCAST.
-    pub const TRACK_BCAST: u32 = 1 << 8;
+    pub const TRACK_BCAST: u32 = 1 << 10;
     /// … OPTIN.
-    pub const TRACK_OPTIN: u32 = 1 << 9;
+    pub const TRACK_OPTIN: u32 = 1 << 11;
     /// … OPTOUT.
-    pub const TRACK_OPTOUT: u32 = 1 << 10;
+    pub const TRACK_OPTOUT: u32 = 1 << 12;
     /// … NOLOOP.
-    pub const TRACK_NOLOOP: u32 = 1 << 11;
+    pub const TRACK_NOLOOP: u32 = 1 << 13;
     /// … REDIRECT.
-    pub const TRACK_REDIRECT: u32 = 1 << 12;
+    pub const TRACK_REDIRECT: u32 = 1 << 14;
     /// CLIENT CACHING was given for the next command.
-    pub const TRACK_CACHING: u32 = 1 << 13;
+    pub const TRACK_CACHING: u32 = 1 << 15;
     /// All that CLIENT TRACKING OFF clears.
-    pub const TRACK_ALL: u32 = 0x7f << 7;
+    pub const TRACK_ALL: u32 = 0x7f << 9;
 }
 
 /// The client's state that commands read and set.
@@ -124,6 +134,10 @@ pub struct Client {
     pub labels_changed: bool,
     /// Whether the client passed AUTH (or need not).
     pub authenticated: bool,
+    /// Who it logged in as; `None` is the default user.
+    pub user: Option<Arc<crate::acl::User>>,
+    /// What `gate` knows of its rights; 0: nothing yet.
+    pub acl_tag: u32,
     /// [`client_flag`] bits.
     pub flags: u32,
     /// CLIENT REPLY.
@@ -168,6 +182,10 @@ pub struct Session {
     pub reply_mark: Mark,
     /// What runs in place of the control command at the read position, with every shard in hand.
     pub handler: Option<Handler>,
+    /// A command that waits for a key.
+    pub blocked: Option<Box<blocking::Blocked>>,
+    /// How many commands have blocked so far.
+    pub blocks: u64,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// Where the keys of its next commands are.
@@ -199,6 +217,8 @@ impl Session {
             lane: None,
             reply_mark: Out::new().mark(),
             handler: None,
+            blocked: None,
+            blocks: 0,
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,

@@ -209,6 +209,12 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
+    /// All names, and whether each is a pattern.
+    pub fn all(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        let plain = self.channels.iter().chain(&self.shards).map(|name| (&**name, false));
+        plain.chain(self.patterns.iter().map(|name| (&**name, true)))
+    }
+
     /// Those of one kind.
     pub fn of(&mut self, kind: Kind) -> &mut BTreeSet<Box<[u8]>> {
         match kind {

@@ -5,8 +5,11 @@
 //! Invariant: a shadow is at most as old as the session's last stay at home. Bounds: 48 bytes per connection, names aside.
 //! Why not ask the session: it may be on any core, or in a message.
 
+use std::sync::Arc;
+
 use super::core::Core;
 use super::{Client, Session};
+use crate::acl::User;
 use crate::command::row::Row;
 
 /// The state of a session at its last departure.
@@ -64,6 +67,8 @@ pub struct Labels {
     pub lib_name: Box<[u8]>,
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: Box<[u8]>,
+    /// Who it logged in as; `None` is the default user.
+    pub user: Option<Arc<User>>,
 }
 
 impl Labels {
@@ -73,6 +78,7 @@ impl Labels {
             name: client.name.as_slice().into(),
             lib_name: client.lib_name.as_slice().into(),
             lib_ver: client.lib_ver.as_slice().into(),
+            user: client.user.clone(),
         }
     }
 }

@@ -103,6 +103,19 @@ impl Hash {
         Self { repr: Repr::Pack(ListPack::new()), changed: false }
     }
 
+    /// The hash as it is now, without copying a large one: later changes of either copy what they touch. It must stay in the same shard.
+    pub fn pin(&self) -> Self {
+        let Repr::Table(table) = &self.repr else { return self.clone() };
+        let table = Table { fields: table.fields.pin(), len: table.len, bytes: table.bytes };
+        Self { repr: Repr::Table(Box::new(table)), changed: false }
+    }
+
+    /// Bytes that no pin shares (tests).
+    pub fn own_table_bytes(&self) -> usize {
+        let Repr::Table(table) = &self.repr else { return 0 };
+        table.fields.own_bytes(|own| good_size(8 + own.field.len() + own.value.len()))
+    }
+
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
     pub fn from_pack(pack: ListPack) -> Option<Self> {
         let fields: Vec<Vec<u8>> =

@@ -8,8 +8,14 @@ pub mod collection;
 pub mod element;
 pub mod encoding;
 pub mod field;
+pub mod geo;
 pub mod hash;
 pub mod list;
+pub mod member;
+#[cfg(test)]
+mod pin_tests;
 pub mod set;
+#[cfg(test)]
+mod set_tests;
 pub mod stream;
 pub mod zset;

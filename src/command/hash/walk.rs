@@ -55,7 +55,8 @@ fn write_page(out: &mut Out, next: u64, pairs: &[Pair<'_>]) {
     }
 }
 
-fn scan_options<'a>(args: &crate::resp::Args<'a>) -> Result<(Option<&'a [u8]>, usize), ReplyError> {
+/// MATCH and COUNT of HSCAN and SSCAN; `*` is as good as no pattern.
+pub fn scan_options<'a>(args: &crate::resp::Args<'a>) -> Result<(Option<&'a [u8]>, usize), ReplyError> {
     let (mut pattern, mut count, mut index) = (None, 10, 3);
     while index < args.len() {
         let Some(value) = args.get_checked(index + 1) else { return Err(ReplyError::Syntax) };

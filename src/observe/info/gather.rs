@@ -28,6 +28,8 @@ pub struct PerCore {
     pub hops_out: u64,
     /// Times its shard was lent.
     pub lends: u64,
+    /// Shards it borrowed from others.
+    pub borrows: u64,
     /// Connections at home.
     pub connections: usize,
     /// Keys in all databases.
@@ -118,7 +120,13 @@ pub struct Sums {
     pub output_limit_disconnections: u64,
     pub error_replies: u64,
     pub acl_denied_auth: u64,
+    /// Commands, keys and channels refused by ACL.
+    pub acl_denied: [u64; 3],
     pub evicted_clients: u64,
+    pub blocked_clients: usize,
+    pub clients_with_deadline: usize,
+    pub blocking_keys: usize,
+    pub blocking_keys_on_nokey: usize,
     pub expire_ticks: u64,
     pub turns: u64,
     pub busy_ticks: u64,
@@ -153,6 +161,7 @@ impl Totals {
             hops_in: core.stats.hops_in,
             hops_out: core.stats.hops_out,
             lends: core.stats.lends,
+            borrows: core.stats.borrows,
             connections: core.connections.len(),
             ring_depth: core.mesh.queued(),
             messages: core.mesh.messages,
@@ -187,6 +196,8 @@ impl Totals {
             sums.max_query_bytes = sums.max_query_bytes.max(row.query_room());
             sums.max_output_bytes = sums.max_output_bytes.max(row.waiting_bytes());
         }
+        sums.blocked_clients += core.blocked.count + core.paused.sessions.len();
+        sums.clients_with_deadline += core.blocked.with_deadline();
         sums.channels = core.pubsub.channels.len();
         sums.patterns = core.pubsub.patterns.len();
         sums.shard_channels = core.pubsub.shards.len();
@@ -208,6 +219,9 @@ impl Totals {
         sums.output_limit_disconnections += stats.output_buffer_limit_disconnections;
         sums.error_replies += stats.error_replies;
         sums.acl_denied_auth += stats.acl_denied_auth;
+        sums.acl_denied[0] += stats.acl_denied_cmd;
+        sums.acl_denied[1] += stats.acl_denied_key;
+        sums.acl_denied[2] += stats.acl_denied_channel;
         sums.evicted_clients += stats.evicted_clients;
         sums.expire_ticks += stats.expire_ticks;
         sums.turns += stats.turns;
@@ -257,6 +271,8 @@ impl Totals {
         self.keyspace.evicted += stats.evicted;
         self.keyspace.expired_stale_perc = self.keyspace.expired_stale_perc.max(stats.expired_stale_perc);
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;
+        sums.blocking_keys += shard.space.common.waiters.len();
+        sums.blocking_keys_on_nokey += shard.space.common.waiters.len_on_nokey();
         sums.tracked_keys += shard.space.common.watch.track.len();
         sums.tracked_items += shard.space.common.watch.track.items();
         sums.dirty += shard.dirty;

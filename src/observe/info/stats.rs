@@ -95,7 +95,7 @@ fn loops(totals: &Totals, text: &mut String) {
     line(text, "instantaneous_eventloop_cycles_per_sec", rates[TURNS]);
     line(text, "instantaneous_eventloop_duration_usec", usec(rates[BUSY] / rates[TURNS].max(1)));
     line(text, "acl_access_denied_auth", sums.acl_denied_auth);
-    line(text, "acl_access_denied_cmd", 0);
-    line(text, "acl_access_denied_key", 0);
-    line(text, "acl_access_denied_channel", 0);
+    line(text, "acl_access_denied_cmd", sums.acl_denied[0]);
+    line(text, "acl_access_denied_key", sums.acl_denied[1]);
+    line(text, "acl_access_denied_channel", sums.acl_denied[2]);
 }

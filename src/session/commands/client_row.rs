@@ -70,12 +70,25 @@ pub struct ClientRow {
 /// The rows of this core's connections; `visitor` is the session that asks, `argv_bytes` the size of its command.
 pub fn rows(core: &Core, visitor: &Session, argv_bytes: usize) -> Vec<ClientRow> {
     let alive = core.connections.iter().filter(|(_, conn)| !conn.dead);
-    alive.map(|(index, conn)| row_of(core, index, conn, visitor, argv_bytes)).collect()
+    alive.map(|(index, conn)| row_of(core, index, conn, Some(visitor), argv_bytes)).collect()
 }
 
-fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_bytes: usize) -> ClientRow {
-    let asks = conn.id == visitor.id;
-    let session = if asks { Some(visitor) } else { conn.session.as_deref() };
+/// The line of connection `index`, at home here, as CLIENT LIST shows it; `visitor` is its session, unless that is in its connection or away.
+pub fn line_of(core: &Core, index: u32, visitor: Option<&Session>, argv_bytes: usize) -> Vec<u8> {
+    let conn = core.connections.get(index);
+    conn.map_or(Vec::new(), |conn| row_of(core, index, conn, visitor, argv_bytes).line())
+}
+
+fn row_of(
+    core: &Core,
+    index: u32,
+    conn: &Connection,
+    visitor: Option<&Session>,
+    argv_bytes: usize,
+) -> ClientRow {
+    let visitor = visitor.filter(|visitor| visitor.id == conn.id);
+    let asks = visitor.is_some();
+    let session = visitor.or(conn.session.as_deref());
     let shadow = session.map_or(conn.shadow, Shadow::of);
     let labels = match session {
         Some(session) => Labels::of(&session.client),
@@ -120,6 +133,11 @@ impl ClientRow {
         }
     }
 
+    /// The name it logged in with, if that is not the default user's.
+    pub fn user(&self) -> Option<&[u8]> {
+        self.labels.user.as_deref().map(|user| user.name.as_slice())
+    }
+
     /// Memory it takes, in bytes.
     pub fn memory(&self) -> usize {
         self.total_bytes
@@ -145,6 +163,7 @@ impl ClientRow {
         letter(bits & client_flag::MONITOR != 0, 'O');
         letter(bits & client_flag::PUBSUB != 0, 'P');
         letter(self.shadow.queued >= 0, 'x');
+        letter(bits & (client_flag::BLOCKED | client_flag::PAUSED) != 0, 'b');
         letter(self.redirect >= 0, 't');
         letter(self.is_broken, 'R');
         letter(bits & client_flag::TRACK_BCAST != 0, 'B');
@@ -163,12 +182,13 @@ impl ClientRow {
         let shadow = &self.shadow;
         let events = if self.sending { "rw" } else { "r" };
         let command = shadow.last_command.map_or("NULL", |row| row.full_name);
+        let user = self.user().map_or("default".into(), String::from_utf8_lossy);
         let mut line = format!("id={} addr={} laddr={} fd={} name=", self.id, self.peer, self.local, self.fd)
             .into_bytes();
         line.extend_from_slice(&self.labels.name);
         let figures = format!(
             " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
-             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user=default redir={} resp={} lib-name=",
+             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user={user} redir={} resp={} lib-name=",
             self.age_s,
             self.idle_s,
             self.flags(),

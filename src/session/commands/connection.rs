@@ -1,14 +1,14 @@
 //! PING, ECHO, AUTH, HELLO, SELECT, QUIT, RESET.
 //!
 //! Run where the session is; they change its client state only, save RESET and HELLO, which tell the other cores about
-//! subscriptions. Texts and order of checks are redis' (networking.c, acl.c as observed from outside). Invariant: a password is
-//! compared in time that does not depend on where it differs.
+//! subscriptions. Texts and order of checks are redis' (networking.c, acl.c as observed from outside); who may log in is `session::gate`'s.
 
 use super::super::core::Core;
 use super::super::pubsub::Reproto;
 use super::super::visit::Visit;
-use super::super::{Control, Flow, ReplyMode, Session, client_flag, multi};
+use super::super::{Control, Flow, ReplyMode, Session, client_flag, gate, multi};
 use super::{fail, is};
+use crate::acl;
 use crate::base::number::parse_i64;
 use crate::command::arguments::parse_database;
 use crate::command::reply_error::{ReplyError, quoting};
@@ -27,7 +27,7 @@ pub const CONTROLS: &[(&str, Control)] = &[
 ];
 
 const HELLO_NEEDS_AUTH: ReplyError = ReplyError::Text(
-    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 /// A client name with bytes outside `!`..`~`.
 pub(super) const BAD_NAME: ReplyError =
@@ -54,39 +54,16 @@ fn echo(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, Re
     Ok(Flow::Done)
 }
 
-/// Whether both are equal, in time that depends on the lengths only.
-fn same_secret(ours: &[u8], theirs: &[u8]) -> bool {
-    let differs = theirs.iter().enumerate().fold(0, |differs, (at, byte)| {
-        let other = ours.get(at).copied().unwrap_or(!byte);
-        differs | (byte ^ other)
-    });
-    differs == 0 && ours.len() == theirs.len()
-}
-
-/// Checks a name and password; there is one user, `default`, with requirepass as its password.
-fn authenticate(
-    core: &mut Core,
-    session: &mut Session,
-    user: &[u8],
-    password: &[u8],
-) -> Result<(), ReplyError> {
-    let wanted = core.settings.requirepass.as_slice();
-    if user == b"default" && (wanted.is_empty() || same_secret(wanted, password)) {
-        session.client.authenticated = true;
-        return Ok(());
-    }
-    core.stats.acl_denied_auth += 1;
-    Err(ReplyError::WrongPass)
-}
-
 fn auth(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let (user, password) = match args.len() {
-        2 if core.settings.requirepass.is_empty() => return Err(ReplyError::NoPassword),
-        2 => (&b"default"[..], args.get(1)),
+        2 if core.users.default_user().nopass => return Err(ReplyError::NoPassword),
+        2 => (acl::users::DEFAULT, args.get(1)),
         3 => (args.get(1), args.get(2)),
         _ => return Err(ReplyError::Syntax),
     };
-    authenticate(core, session, user, password)?;
+    if !gate::login(core, session, user, password, args) {
+        return Err(ReplyError::WrongPass);
+    }
     session.out.ok();
     Ok(Flow::Done)
 }
@@ -122,8 +99,10 @@ fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
             return Err(fail(core, text));
         }
     }
-    if let Some((user, password)) = login {
-        authenticate(core, session, user, password)?;
+    if let Some((user, password)) = login
+        && !gate::login(core, session, user, password, args)
+    {
+        return Err(ReplyError::WrongPass);
     }
     if !session.client.authenticated {
         return Err(HELLO_NEEDS_AUTH);
@@ -181,7 +160,7 @@ fn reset(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, R
     client.flags &= kept;
     client.db = 0;
     client.reply = ReplyMode::On;
-    client.authenticated = core.settings.requirepass.is_empty();
+    gate::begin(&core.users, client);
     client.set_name(b"");
     if is_known {
         return Ok(Flow::Visit(Box::new(Farewell)));
@@ -214,19 +193,5 @@ impl Visit for Farewell {
 
     fn ends_at_home(&self) -> bool {
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_compare_whole() {
-        assert!(same_secret(b"secret", b"secret"));
-        assert!(!same_secret(b"secret", b"secreT"));
-        assert!(!same_secret(b"secret", b"sec"));
-        assert!(!same_secret(b"sec", b"secret"));
-        assert!(!same_secret(b"", b"\xff"));
     }
 }

@@ -4,6 +4,7 @@
 //! says how the session goes on; what concerns every core is a [`super::visit::Visit`]. Commands on keys are not here: they are
 //! handlers of `command`. Invariant: a control never touches another core's state directly.
 
+pub mod acl;
 pub mod channels;
 pub mod client;
 pub mod client_kill;
@@ -33,6 +34,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         monitor::CONTROLS,
         process::CONTROLS,
         debug::CONTROLS,
+        acl::CONTROLS,
     ];
     lists.concat()
 }
