@@ -14,6 +14,7 @@ pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+pub mod script;
 pub mod string;
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,9 @@ fn visits_shards(full_name: &str) -> bool {
 fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
     let is_control = core.shared.controls[command.id as usize].is_some();
     let cores = match is_control {
+        true if super::commands::scripting::runs_script(command.row) => {
+            super::commands::scripting::queued_cores(core, command.row, args)
+        }
         true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
         true if command.row.first_key == 0 => Default::default(),
         _ => route::cores_of(core, command.row, args),

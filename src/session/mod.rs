@@ -27,6 +27,7 @@ pub mod receive;
 pub mod redact;
 pub mod route;
 pub mod run;
+pub mod script;
 pub mod shadow;
 pub mod split;
 pub mod steps;
@@ -52,6 +53,8 @@ pub enum Flow {
     Exec,
     /// Run this handler with every shard in hand (DEBUG DIGEST and its like).
     OnAllShards(Handler),
+    /// Run this script with its shards in hand.
+    Script(Box<script::Pending>),
     /// Reply, then close.
     Close,
 }
@@ -152,6 +155,8 @@ pub struct Session {
     pub reply_mark: Mark,
     /// What runs in place of the control command at the read position, with every shard in hand.
     pub handler: Option<Handler>,
+    /// A script likewise, with the shards it needs.
+    pub script: Option<Box<script::Pending>>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// Where the keys of its next commands are.
@@ -183,6 +188,7 @@ impl Session {
             lane: None,
             reply_mark: Out::new().mark(),
             handler: None,
+            script: None,
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
+use super::{Flow, ReplyMode, Session, admit, client_flag, route, script, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
@@ -180,13 +180,10 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
     };
     session.admitted = true;
     let next = match core.shared.controls[command.id as usize] {
-        Some(control) if command.row.first_key == 0 && session.handler.is_none() => {
+        Some(control) if command.row.first_key == 0 && !wants_shards(session) => {
             let next = call_control(core, session, command, control, args);
             begin_exec(core, session);
-            match session.handler {
-                Some(_) => run_on_shards(core, session, command, args),
-                None => next,
-            }
+            if wants_shards(session) { run_on_shards(core, session, command, args) } else { next }
         }
         _ => run_on_shards(core, session, command, args),
     };
@@ -196,12 +193,18 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
     next
 }
 
+/// Whether a control command has left something to be run on shards.
+fn wants_shards(session: &Session) -> bool {
+    session.handler.is_some() || session.script.is_some()
+}
+
 /// Collects the shards a command needs (they may be here already), then runs it.
 fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> Next {
     if session.lent.is_none() {
-        let wanted = match session.handler {
-            Some(_) => CoreSet::all(core.cores()),
-            None => route::cores_of(core, command.row, args),
+        let wanted = match (&session.handler, &session.script) {
+            (Some(_), _) => CoreSet::all(core.cores()),
+            (None, Some(pending)) => pending.cores,
+            (None, None) => route::cores_of(core, command.row, args),
         };
         match wanted.single() {
             Some(only) if only == core.id() => {
@@ -269,6 +272,10 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
+    if session.script.is_some() {
+        let failed = script::run(core, session, args, hands, now_ms);
+        return core.account(session, command, args, started, failed);
+    }
     let mark = session.out.mark();
     let handler = session.handler.take();
     let control = core.shared.controls[command.id as usize].filter(|_| handler.is_none());
@@ -297,6 +304,7 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
                 settings,
                 map: &map,
                 access,
+                is_logged: true,
             };
             let failed = execute(hands, run, &mut session.out, &mut outcome);
             if !outcome.events.is_empty() {
@@ -327,13 +335,15 @@ fn call_control(
     let result = control(core, session, args);
     match (&result, session.exec.as_mut()) {
         (Ok(Flow::OnAllShards(_)), _) => {}
+        (Ok(Flow::Script(_)), _) if !core.monitors.is_empty() => core.send_to_monitors(session, args),
+        (Ok(Flow::Script(_)), _) => {}
         (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => {
             exec.shown = Some(OwnedCommand::from_args(args))
         }
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
-    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Visit(_))) {
+    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Script(_) | Flow::Visit(_))) {
         core.account(session, command, args, started, result.is_err());
     }
     match result {
@@ -346,6 +356,10 @@ fn call_control(
         Ok(Flow::Exec) => Next::Again,
         Ok(Flow::OnAllShards(handler)) => {
             session.handler = Some(handler);
+            Next::Again
+        }
+        Ok(Flow::Script(pending)) => {
+            session.script = Some(pending);
             Next::Again
         }
         Ok(Flow::Close) => {
@@ -437,7 +451,7 @@ fn relock(core: &mut Core, session: &mut Session) {
 fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
     if let Some(control) = core.shared.controls[command.id as usize] {
         let next = call_control(core, session, command, control, args);
-        if session.handler.is_none() {
+        if !wants_shards(session) {
             return matches!(next, Next::Again);
         }
     }

@@ -12,8 +12,10 @@ pub mod client_row;
 pub mod connection;
 pub mod debug;
 pub mod debug_stream;
+pub mod functions;
 pub mod monitor;
 pub mod process;
+pub mod scripting;
 
 use super::Control;
 use super::core::Core;
@@ -31,6 +33,8 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         monitor::CONTROLS,
         process::CONTROLS,
         debug::CONTROLS,
+        scripting::CONTROLS,
+        functions::CONTROLS,
     ];
     lists.concat()
 }
