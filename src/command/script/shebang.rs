@@ -80,7 +80,8 @@ pub fn of_library(code: &[u8]) -> Result<(Vec<u8>, usize), Vec<u8>> {
     };
     let mut name: Option<Vec<u8>> = None;
     for word in &words[1..] {
-        match word.strip_prefix(b"name=") {
+        let is_name = word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"name="));
+        match is_name.then(|| &word[5..]) {
             Some(_) if name.is_some() => {
                 return Err(b"ERR Invalid metadata value, name argument was given multiple times".to_vec());
             }
