@@ -4,6 +4,7 @@
 //! mean), each in a fresh process. Time: ns per operation at 1 M keys, random order, best of three passes.
 use shoal::base::prng::Prng;
 use shoal::keyspace::{Access, Expire, Key, Keyspace, StrIn};
+use shoal::types::collection::Collection as _;
 use shoal::types::hash::{Hash, HashLimits};
 use std::time::Instant;
 

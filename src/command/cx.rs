@@ -14,7 +14,7 @@ use crate::command::reply_error::ReplyError;
 use crate::command::row::Row;
 use crate::config::Settings;
 use crate::effect::{Effect, Kind, Staging};
-use crate::keyspace::{Access, Db, Entry, EntryMut, Key, Keyspace};
+use crate::keyspace::{Access, Db, Entry, EntryMut, Key, Keyspace, NewValue, Stored};
 use crate::resp::{Args, Out};
 
 /// slot -> core, versioned; the same table in standalone and cluster mode.
@@ -67,6 +67,17 @@ impl Spaces<'_> {
         match self {
             Spaces::One(space) => space,
             Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref_mut() {
+                Some(space) => space,
+                None => unreachable!("route involves the shard of every key"),
+            },
+        }
+    }
+
+    /// The keyspace that owns `key`, for reading only: views of several keys may live side by side.
+    pub fn view(&self, key: &Key<'_>) -> &Keyspace {
+        match self {
+            Spaces::One(space) => space,
+            Spaces::Many(map, list) => match list[map.core_of(key.slot)].as_deref() {
                 Some(space) => space,
                 None => unreachable!("route involves the shard of every key"),
             },
@@ -194,6 +205,31 @@ impl<'a> Cx<'a> {
         self.spaces.of(key)
     }
 
+    /// The collections of type `T` at words `keys`, all at once; each is looked up as a read first, in order.
+    ///
+    /// # Errors
+    /// `WrongType` at the first key that holds something else.
+    pub fn read_all<T: Stored>(
+        &mut self,
+        keys: std::ops::Range<usize>,
+    ) -> Result<Vec<Option<&T>>, ReplyError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for index in keys.clone() {
+            let key = self.key(index);
+            let is_there = self.read_as::<T>(&key)?.is_some();
+            if !is_there {
+                self.notify_miss(key.bytes);
+            }
+            found.push(is_there);
+        }
+        let view = |(index, is_there): (usize, bool)| {
+            let key = self.key(index);
+            let entry = self.spaces.view(&key).dict(self.db).find(&key).filter(|_| is_there);
+            entry.and_then(|entry| entry.get::<T>())
+        };
+        Ok(keys.zip(found).map(view).collect())
+    }
+
     /// Every keyspace in reach, by core.
     pub fn each_space(&mut self) -> SmallVec<[&mut Keyspace; 4]> {
         match &mut self.spaces {
@@ -228,10 +264,56 @@ impl<'a> Cx<'a> {
         (space.db(self.db, self.access).read(key), &mut *self.out)
     }
 
+    /// As [`Cx::lookup_write`], with the reply beside it.
+    #[inline]
+    pub fn write_beside_out(&mut self, key: &Key<'_>) -> (Option<EntryMut<'_>>, &mut Out) {
+        let space = self.spaces.of(key);
+        (space.db(self.db, self.access).write(key), &mut *self.out)
+    }
+
     /// Looks a key up to change it.
     #[inline]
     pub fn lookup_write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
         self.dbm(key).write(key)
+    }
+
+    /// The collection of type `T` at `key` for reading; `None` if there is no key.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    #[inline]
+    pub fn read_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<Option<&T>, ReplyError> {
+        match self.lookup_read(key) {
+            None => Ok(None),
+            Some(entry) => entry.get().map(Some).ok_or(ReplyError::WrongType),
+        }
+    }
+
+    /// The entry of the collection of type `T` at `key` for changing; `None` if there is no key.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    #[inline]
+    pub fn write_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, ReplyError> {
+        match self.lookup_write(key) {
+            None => Ok(None),
+            Some(entry) if entry.get().get::<T>().is_some() => Ok(Some(entry)),
+            Some(_) => Err(ReplyError::WrongType),
+        }
+    }
+
+    /// The entry of the collection of type `T` at `key`, made empty if there is no key.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    pub fn open_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<EntryMut<'_>, ReplyError> {
+        // Looked up twice when it is there: a borrow that outlives the miss cannot be expressed yet.
+        if self.write_as::<T>(key)?.is_none() {
+            self.notify(notify::NEW, "new", key.bytes);
+            return Ok(self.dbm(key).create(key, NewValue::from(T::default())));
+        }
+        self.access.touch = false;
+        self.lookup_write(key).ok_or(ReplyError::WrongType)
     }
 
     /// A change really happened: it leaves with the words it came with.

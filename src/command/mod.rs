@@ -10,13 +10,16 @@ pub mod describe;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;
+pub mod list;
 pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
 pub mod script;
+pub mod set;
 pub mod string;
 #[cfg(test)]
 mod tests;
+pub mod zset;
 
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

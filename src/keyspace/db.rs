@@ -189,10 +189,9 @@ impl<'a> Db<'a> {
 
     /// Sets any value; true if the key is new.
     pub fn set_value(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) -> bool {
-        let value = match value.boxed() {
-            Ok(boxed) => boxed,
-            Err(NewValue::Str(string)) => return self.set_string(key, string, expire),
-            Err(NewValue::Hash(_)) => unreachable!("hashes are boxed"),
+        let value = match value {
+            NewValue::Boxed(boxed) => boxed,
+            NewValue::Str(string) => return self.set_string(key, string, expire),
         };
         let now_ms = self.access.now_ms;
         let old = self.reborrow().find_for_overwrite(key).map(|(found, _)| found.remove());

@@ -4,15 +4,25 @@
 //! them with [`combine_digests`]. Scheme (facts of redis' debug.c): xor = d ^= SHA1(data); mix = d ^= SHA1(data), d = SHA1(d). A key: mix key,
 //! mix type u32 BE, value, "!!expire!!" xored if it has an expiry. The sum: per non-empty database mix its index u32 BE, then xor each key's digest.
 use super::Keyspace;
-use super::entry::{Entry, ValueRef};
+use super::entry::{Entry, ValueRef, ValueType};
+use crate::base::number::write_double;
 use crate::types::element::Element;
 use sha1::{Digest as _, Sha1};
 
 /// A SHA-1 sized sum.
 pub type Digest = [u8; 20];
 
-const TYPE_STRING: u32 = 0;
-const TYPE_HASH: u32 = 4;
+/// redis' number of the type.
+fn type_number(value_type: ValueType) -> u32 {
+    match value_type {
+        ValueType::String => 0,
+        ValueType::List => 1,
+        ValueType::Set => 2,
+        ValueType::ZSet => 3,
+        ValueType::Hash => 4,
+        ValueType::Stream => 6,
+    }
+}
 
 fn xor_raw(digest: &mut Digest, other: &Digest) {
     digest.iter_mut().zip(other).for_each(|(own, other)| *own ^= other);
@@ -32,8 +42,7 @@ fn mix_element(digest: &mut Digest, element: Element<'_>) {
 }
 
 fn add_value(digest: &mut Digest, entry: Entry<'_>) {
-    let kind = if matches!(entry.value(), ValueRef::Hash(_)) { TYPE_HASH } else { TYPE_STRING };
-    mix(digest, &kind.to_be_bytes());
+    mix(digest, &type_number(entry.value_type()).to_be_bytes());
     match entry.value() {
         ValueRef::Int(number) => mix_element(digest, Element::Int(number)),
         ValueRef::Bytes(bytes) => mix(digest, bytes),
@@ -46,6 +55,20 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
+        ValueRef::ZSet(set) => {
+            let mut text = Vec::new();
+            for (member, score) in set.iter() {
+                let mut pair = Digest::default();
+                mix_element(&mut pair, member);
+                text.clear();
+                write_double(&mut text, score);
+                mix(&mut pair, &text);
+                xor(digest, &pair);
+            }
+        }
+        ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
+        ValueRef::Stream(_) => {}
+        ValueRef::List(list) => list.walk(0).for_each(|item| mix_element(digest, item.element())),
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

@@ -3,9 +3,8 @@
 //! Called by `command::keys::names`; calls `entry` and `types`. Invariant: the copy shares nothing but immutable buffers with the original.
 //! Bounds: costs the value.
 
-use super::boxed::Boxed;
+use super::boxed::Stored;
 use super::{Entry, OwnedEntry, StrIn, ValueRef};
-use crate::types::hash::{Hash, HashLimits};
 
 impl Entry<'_> {
     /// A copy of value, encoding, expiry and recency under `key`.
@@ -20,20 +19,11 @@ impl Entry<'_> {
                 let value = if self.encoding() == "raw" { StrIn::Raw(bytes) } else { StrIn::Plain(bytes) };
                 OwnedEntry::new_string(key, value, expire_ms, lru)
             }
-            ValueRef::Hash(hash) => {
-                OwnedEntry::new_boxed(key, Boxed::Hash(Box::new(duplicate_hash(hash))), expire_ms, lru)
-            }
+            ValueRef::Hash(value) => OwnedEntry::new_boxed(key, value.clone().boxed(), expire_ms, lru),
+            ValueRef::List(value) => OwnedEntry::new_boxed(key, value.clone().boxed(), expire_ms, lru),
+            ValueRef::Set(value) => OwnedEntry::new_boxed(key, value.clone().boxed(), expire_ms, lru),
+            ValueRef::ZSet(value) => OwnedEntry::new_boxed(key, value.clone().boxed(), expire_ms, lru),
+            ValueRef::Stream(value) => OwnedEntry::new_boxed(key, value.clone().boxed(), expire_ms, lru),
         }
     }
-}
-
-fn duplicate_hash(hash: &Hash) -> Hash {
-    let is_pack = hash.as_pack().is_some();
-    let most = if is_pack { usize::MAX } else { 0 };
-    let limits = HashLimits { max_entries: most, max_value: most };
-    let mut copy = Hash::new();
-    for (field, value) in hash.iter() {
-        copy.set(&field.to_bytes(), &value.to_bytes(), &limits);
-    }
-    copy
 }

@@ -12,11 +12,15 @@
 //! Bounds: an inline value has at most [`INLINE_MAX`] bytes; key and value at most u32::MAX (protocol: 512 MB).
 //! Why not an enum of Strings: 16+64 bytes fit a 96-byte class this way, everything included. `Entry` is a handle, not a
 //! reference to a header struct, because a `&Header` may not be used to read the bytes behind it.
-use super::boxed::{blob_bytes, hash_bytes, shared_bytes};
+use super::boxed::{Stored, blob_bytes, collection_bytes, shared_bytes};
 use super::owned_entry::OwnedEntry;
 use crate::base::memory::good_size;
 use crate::types::element::Element;
 use crate::types::hash::Hash;
+use crate::types::list::List;
+use crate::types::set::Set;
+use crate::types::stream::Stream;
+use crate::types::zset::ZSet;
 use bytes::Bytes;
 use std::alloc::Layout;
 use std::borrow::Cow;
@@ -47,9 +51,27 @@ pub enum Kind {
     Shared,
     /// A hash outside.
     Hash,
+    /// A list outside.
+    List,
+    /// A set outside.
+    Set,
+    /// A sorted set outside.
+    ZSet,
+    /// A stream outside.
+    Stream,
 }
 
-const KINDS: [Kind; 5] = [Kind::Int, Kind::Inline, Kind::Blob, Kind::Shared, Kind::Hash];
+const KINDS: [Kind; 9] = [
+    Kind::Int,
+    Kind::Inline,
+    Kind::Blob,
+    Kind::Shared,
+    Kind::Hash,
+    Kind::List,
+    Kind::Set,
+    Kind::ZSet,
+    Kind::Stream,
+];
 
 /// The types clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +80,14 @@ pub enum ValueType {
     String,
     /// A hash.
     Hash,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    ZSet,
+    /// A stream.
+    Stream,
 }
 
 impl ValueType {
@@ -66,6 +96,10 @@ impl ValueType {
         match self {
             Self::String => "string",
             Self::Hash => "hash",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::ZSet => "zset",
+            Self::Stream => "stream",
         }
     }
 }
@@ -81,6 +115,14 @@ pub enum ValueRef<'a> {
     Shared(&'a Bytes),
     /// A hash.
     Hash(&'a Hash),
+    /// A list.
+    List(&'a List),
+    /// A set.
+    Set(&'a Set),
+    /// A sorted set.
+    ZSet(&'a ZSet),
+    /// A stream.
+    Stream(&'a Stream),
 }
 
 /// A value that can be changed where it lies.
@@ -89,6 +131,14 @@ pub enum ValueMut<'a> {
     Bytes(&'a mut [u8]),
     /// A hash.
     Hash(&'a mut Hash),
+    /// A list.
+    List(&'a mut List),
+    /// A set.
+    Set(&'a mut Set),
+    /// A sorted set.
+    ZSet(&'a mut ZSet),
+    /// A stream.
+    Stream(&'a mut Stream),
     /// An integer or a shared buffer: to be replaced, not changed.
     Fixed,
 }
@@ -193,6 +243,14 @@ impl<'a> Entry<'a> {
             Kind::Shared => ValueRef::Shared(unsafe { &*self.boxed_ptr().cast::<Bytes>() }),
             // SAFETY: as above.
             Kind::Hash => ValueRef::Hash(unsafe { &*self.boxed_ptr().cast::<Hash>() }),
+            // SAFETY: as above.
+            Kind::List => ValueRef::List(unsafe { &*self.boxed_ptr().cast::<List>() }),
+            // SAFETY: as above.
+            Kind::Set => ValueRef::Set(unsafe { &*self.boxed_ptr().cast::<Set>() }),
+            // SAFETY: as above.
+            Kind::ZSet => ValueRef::ZSet(unsafe { &*self.boxed_ptr().cast::<ZSet>() }),
+            // SAFETY: as above.
+            Kind::Stream => ValueRef::Stream(unsafe { &*self.boxed_ptr().cast::<Stream>() }),
         }
     }
 
@@ -201,6 +259,10 @@ impl<'a> Entry<'a> {
         match self.kind() {
             Kind::Int | Kind::Inline | Kind::Blob | Kind::Shared => ValueType::String,
             Kind::Hash => ValueType::Hash,
+            Kind::List => ValueType::List,
+            Kind::Set => ValueType::Set,
+            Kind::ZSet => ValueType::ZSet,
+            Kind::Stream => ValueType::Stream,
         }
     }
 
@@ -210,7 +272,7 @@ impl<'a> Entry<'a> {
             ValueRef::Int(number) => Some(Element::Int(number)),
             ValueRef::Bytes(bytes) => Some(Element::Bytes(bytes)),
             ValueRef::Shared(bytes) => Some(Element::Bytes(bytes)),
-            ValueRef::Hash(_) => None,
+            _ => None,
         }
     }
 
@@ -224,12 +286,10 @@ impl<'a> Entry<'a> {
         self.string().map(Element::text_len)
     }
 
-    /// The hash; None for other types.
-    pub fn hash(self) -> Option<&'a Hash> {
-        match self.value() {
-            ValueRef::Hash(hash) => Some(hash),
-            _ => None,
-        }
+    /// The collection of type `T`; None for other types.
+    #[inline]
+    pub fn get<T: Stored>(self) -> Option<&'a T> {
+        T::of(self.value())
     }
 
     /// When it expires, internal ms.
@@ -264,7 +324,7 @@ impl<'a> Entry<'a> {
             ValueRef::Int(_) => "int",
             ValueRef::Bytes(bytes) if bytes.len() <= EMBSTR_MAX && self.meta() & IS_RAW == 0 => "embstr",
             ValueRef::Bytes(_) | ValueRef::Shared(_) => "raw",
-            ValueRef::Hash(hash) => hash.encoding(),
+            value => value.collection().map_or("raw", |collection| collection.encoding()),
         }
     }
 
@@ -278,8 +338,7 @@ impl<'a> Entry<'a> {
             Kind::Blob => block + blob_bytes(unsafe { &*self.boxed_ptr().cast::<Vec<u8>>() }),
             // SAFETY: as above.
             Kind::Shared => block + shared_bytes(unsafe { &*self.boxed_ptr().cast::<Bytes>() }),
-            // SAFETY: as above.
-            Kind::Hash => block + hash_bytes(unsafe { &*self.boxed_ptr().cast::<Hash>() }),
+            _ => block + self.value().collection().map_or(0, collection_bytes),
         }
     }
 }

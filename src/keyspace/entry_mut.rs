@@ -3,11 +3,10 @@
 //! Made by `Db::write` and `Db::create`, used by command handlers. Invariant: when it is dropped the database's `bytes`, expiry count
 //! and hints are exact, and if the value, its type or its expiry really changed, the key's watchers know.
 use super::Common;
-use super::boxed::Boxed;
+use super::boxed::{Boxed, Stored};
 use super::dict::Found;
 use super::entry::{Entry, ValueMut};
 use super::string_in::StrIn;
-use crate::types::hash::Hash;
 
 /// See the module's text.
 pub struct EntryMut<'a> {
@@ -15,7 +14,7 @@ pub struct EntryMut<'a> {
     common: &'a mut Common,
     db: usize,
     now_ms: u64,
-    /// Bytes of the entry before `hash_mut` let go of it; None while nothing is unaccounted.
+    /// Bytes of the entry before `get_mut` let go of it; None while nothing is unaccounted.
     open_bytes: Option<usize>,
     changed: bool,
 }
@@ -40,15 +39,12 @@ impl<'a> EntryMut<'a> {
         self.found().get()
     }
 
-    /// The hash for changing; None for other types. What it changed is noticed by itself.
-    pub fn hash_mut(&mut self) -> Option<&mut Hash> {
+    /// The collection of type `T` for changing; None for other types. What it changed is noticed by itself.
+    pub fn get_mut<T: Stored>(&mut self) -> Option<&mut T> {
         if self.open_bytes.is_none() {
             self.open_bytes = Some(self.get().heap_bytes());
         }
-        match self.found_mut().get_mut() {
-            ValueMut::Hash(hash) => Some(hash),
-            _ => None,
-        }
+        T::of_mut(self.found_mut().get_mut())
     }
 
     /// The string's bytes for changing in place (encoding raw from now on); None for other types. Counts as a change.
@@ -111,14 +107,11 @@ impl<'a> EntryMut<'a> {
         }
     }
 
-    /// Settles the accounts of `hash_mut`.
+    /// Settles the accounts of `get_mut`.
     fn close(&mut self) {
         let Some(before) = self.open_bytes.take() else { return };
         let found = self.found_mut();
-        let changed = match found.get_mut() {
-            ValueMut::Hash(hash) => hash.take_changed(),
-            _ => false,
-        };
+        let changed = found.get_mut().collection().is_some_and(|collection| collection.take_changed());
         let after = found.get().heap_bytes();
         found.add_bytes(before, after);
         self.changed |= changed;
@@ -143,15 +136,12 @@ impl Drop for EntryMut<'_> {
 pub enum NewValue<'v> {
     /// A string.
     Str(StrIn<'v>),
-    /// A hash (never empty when the command is done).
-    Hash(Hash),
+    /// A collection (never empty when the command is done).
+    Boxed(Boxed),
 }
 
-impl NewValue<'_> {
-    pub(super) fn boxed(self) -> Result<Boxed, Self> {
-        match self {
-            Self::Hash(hash) => Ok(Boxed::Hash(Box::new(hash))),
-            other => Err(other),
-        }
+impl<T: Stored> From<T> for NewValue<'_> {
+    fn from(collection: T) -> Self {
+        Self::Boxed(collection.boxed())
     }
 }

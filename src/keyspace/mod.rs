@@ -9,9 +9,9 @@
 //!   set_string(&mut self,&key,StrIn,Expire)->created  set_value(..,NewValue,Expire)  create(self,&key,NewValue)->EntryMut
 //!   remove(..)->bool  take(..)->Option<OwnedEntry>  put(&key,OwnedEntry)  set_expire(..,Option<ms>)->bool  expire_at(self,..)
 //!   random_key()->Option<Vec<u8>>  scan(cursor,end_slot,count,|Entry|)->cursor  watch/unwatch/is_dirty  dict().count_in_slot/iter_slot/iter
-//! Entry (Copy view): key() value()->ValueRef{Int,Bytes,Shared,Hash} value_type() string()->Option<Element> text() string_len()
-//!   hash() expire_at() encoding() lru() heap_bytes()
-//! EntryMut: get() hash_mut() bytes_mut() append() resize() set_string() set_expire() remove(self); accounts on drop
+//! Entry (Copy view): key() value()->ValueRef{Int,Bytes,Shared,Hash,List,…} value_type() string()->Option<Element> text() string_len()
+//!   get::<T>()->Option<&T> (a collection) expire_at() encoding() lru() heap_bytes()
+//! EntryMut: get() get_mut::<T>() bytes_mut() append() resize() set_string() set_expire() remove(self); accounts on drop
 //! ```
 //! DEBUG DIGEST: `database_digest` per core, `combine_digests`, `value_digest`. MEMORY USAGE: `Entry::heap_bytes` + 10 (its place in the table).
 //! Key::new(bytes); pipelines: dict(i).prefetch(&key) for all, then dict(i).prefetch_entry(&key) for all, then execute (395 -> 140 ns a GET).
@@ -37,7 +37,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use boxed::Boxed;
+pub use boxed::{Boxed, Stored};
 pub use db::{Access, Db, Expire, ExpiryRule, cursor_slot};
 pub use dict::{Dict, Totals};
 pub use digest::{Digest, combine_digests, database_digest, value_digest};

@@ -12,6 +12,10 @@ use crate::base::number::{parse_i64, write_i64};
 use crate::base::siphash::key_hash;
 use crate::types::encoding::segment::Item;
 use crate::types::hash::Hash;
+use crate::types::list::List;
+use crate::types::set::Set;
+use crate::types::stream::Stream;
+use crate::types::zset::ZSet;
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -196,7 +200,6 @@ impl OwnedEntry {
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         let (expire_ms, lru) = (self.view().expire_at(), self.view().lru());
         match self.view().value() {
-            ValueRef::Hash(_) => return None,
             ValueRef::Int(number) => {
                 let mut text = Vec::with_capacity(20);
                 write_i64(&mut text, number);
@@ -207,6 +210,7 @@ impl OwnedEntry {
                 self.set_boxed(Boxed::Blob(Box::new(blob)), expire_ms, lru);
             }
             ValueRef::Bytes(_) => {}
+            _ => return None,
         }
         self.set_flags(IS_RAW, 0);
         if self.view().kind() == Kind::Blob {
@@ -328,9 +332,17 @@ unsafe impl Item for OwnedEntry {
                 }
                 Kind::Blob => ValueMut::Bytes((*view.boxed_ptr().cast::<Vec<u8>>()).as_mut_slice()),
                 Kind::Hash => ValueMut::Hash(&mut *view.boxed_ptr().cast::<Hash>()),
+                Kind::List => ValueMut::List(&mut *view.boxed_ptr().cast::<List>()),
+                Kind::Set => ValueMut::Set(&mut *view.boxed_ptr().cast::<Set>()),
+                Kind::ZSet => ValueMut::ZSet(&mut *view.boxed_ptr().cast::<ZSet>()),
+                Kind::Stream => ValueMut::Stream(&mut *view.boxed_ptr().cast::<Stream>()),
                 Kind::Int | Kind::Shared => ValueMut::Fixed,
             }
         }
+    }
+
+    fn duplicate(item: Entry<'_>) -> Self {
+        item.duplicate(item.key())
     }
 
     fn hash_of(item: Entry<'_>) -> u64 {

@@ -63,6 +63,8 @@ pub struct CoreStats {
     pub hops_out: u64,
     /// Shards lent to transactions.
     pub lends: u64,
+    /// Shards of other cores borrowed between their turns.
+    pub borrows: u64,
     /// The longest time this core did not look for news, in microseconds of its CPU: a turn with the submission of what it caused, or one
     /// step of upkeep.
     pub longest_step_us: u64,

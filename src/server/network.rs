@@ -51,7 +51,9 @@ fn step(core: &mut Core) -> bool {
         timeout_us = if core.mesh.fall_asleep() { IDLE_WAIT_US } else { 0 };
     }
     let submitted = ticks::now();
+    core.offer();
     let entered = if core.has_completions() { core.ring.submit() } else { core.ring.wait(timeout_us) };
+    core.recall();
     if let Err(error) = entered {
         warning(&format!("io_uring_enter failed: {error}"));
     }

@@ -210,5 +210,5 @@ struct Hunt {
 
 /// Whether `timeout` applies: not to subscribers and monitors, and not while a command is at work.
 fn is_mortal(conn: &Connection) -> bool {
-    conn.session.is_some() && conn.flags() & (client_flag::PUBSUB | client_flag::MONITOR) == 0
+    conn.is_home() && conn.flags() & (client_flag::PUBSUB | client_flag::MONITOR) == 0
 }

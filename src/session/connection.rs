@@ -56,8 +56,12 @@ pub struct Connection {
     pub generation: u32,
     /// Client id.
     pub id: u64,
-    /// The session, unless it travels.
+    /// The session, unless it travels or was not needed yet.
     pub session: Option<Box<Session>>,
+    /// No byte has come: there is no session, it is made when it is asked for ([`Connection::take_session`]).
+    pub unborn: bool,
+    /// Whether a session made later counts as authenticated: what the client was entitled to when it came.
+    born_authenticated: bool,
     /// The session while its lanes are under way (`session::split`).
     pub gathering: Option<Box<Session>>,
     /// Bytes received while the session was away.
@@ -99,6 +103,23 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether the session is at home (or was never needed): the connection may run or end.
+    pub fn is_home(&self) -> bool {
+        self.session.is_some() || self.unborn
+    }
+
+    /// The session, if it is at home; made now if it was never needed. `home` and `index` are the connection's own place.
+    pub fn take_session(&mut self, home: usize, index: u32) -> Option<Box<Session>> {
+        if !std::mem::take(&mut self.unborn) {
+            return self.session.take();
+        }
+        let mut session = Box::new(Session::new(self.id, home, index, Arc::clone(&self.ends.peer)));
+        session.client.authenticated = self.born_authenticated;
+        session.client.last_active_ms = self.created_ms;
+        session.client.flags = self.shadow.flags;
+        Some(session)
+    }
+
     fn in_flight(&self) -> bool {
         self.send_busy || self.recv_armed || self.direct == Direct::Busy
     }
@@ -150,19 +171,18 @@ impl Core {
         }
         set_socket_options(fd, unix, self.settings.tcp_keepalive);
         let id = self.shared.next_client.fetch_add(1, Ordering::Relaxed);
-        let (home, now_ms) = (self.id(), self.now_ms);
+        let now_ms = self.now_ms;
         let free = self.settings.requirepass.is_empty();
-        let index = self.connections.insert_with(|index| {
-            let mut session = Box::new(Session::new(id, home, index, Arc::clone(&ends.peer)));
-            session.client.authenticated = free;
-            session.client.last_active_ms = now_ms;
-            session.client.flags |= if unix { client_flag::UNIX } else { 0 };
-            session.client.flags |= if ends.is_local { client_flag::LOCAL } else { 0 };
+        let index = self.connections.insert_with(|_| {
+            let unix_flag = if unix { client_flag::UNIX } else { 0 };
+            let local_flag = if ends.is_local { client_flag::LOCAL } else { 0 };
             Connection {
                 fd,
                 generation: id as u32 & 0xff_ffff,
                 id,
-                session: Some(session),
+                session: None,
+                unborn: true,
+                born_authenticated: free,
                 gathering: None,
                 inbound: Inbound::default(),
                 sending: Out::new(),
@@ -179,7 +199,7 @@ impl Core {
                 pushes: Vec::new(),
                 push_bytes: 0,
                 counted_bytes: 0,
-                shadow: Shadow::default(),
+                shadow: Shadow::unborn(unix_flag | local_flag),
                 labels: None,
                 soft_limit_since_ms: 0,
             }
@@ -277,11 +297,15 @@ impl Core {
             unsafe { libc::shutdown(conn.fd, libc::SHUT_RDWR) };
             return;
         }
-        let Some(mut session) = conn.session.take() else { return };
-        let fd = conn.fd;
+        if !conn.is_home() {
+            return;
+        }
+        let (fd, session) = (conn.fd, conn.session.take());
         self.connections.remove(index);
-        multi::unwatch_all(self, &mut session);
-        self.forget_subscriber(&session);
+        if let Some(mut session) = session {
+            multi::unwatch_all(self, &mut session);
+            self.forget_subscriber(&session);
+        }
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.
         unsafe { libc::close(fd) };
         self.shared.connections[self.id()].fetch_sub(1, Ordering::Relaxed);

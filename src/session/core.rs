@@ -73,6 +73,8 @@ pub struct Shared {
     pub connections: [AtomicUsize; MAX_CORES],
     /// Bytes of keys and values per core, published once a turn (read by eviction).
     pub space_bytes: [AtomicUsize; MAX_CORES],
+    /// Where the shards of cores between turns lie.
+    pub berths: [super::berth::Berth; MAX_CORES],
     /// Memory of clients per core, while maxmemory-clients is set.
     pub client_bytes: [AtomicUsize; MAX_CORES],
     /// Keeps executors from sleeping with work in hand.
@@ -93,6 +95,10 @@ pub struct Core {
     pub ring: Ring,
     /// Its shard; `None` while lent.
     pub shard: Option<Box<Shard>>,
+    /// Another core's shard, borrowed for the session at hand (`berth`).
+    pub guest: Option<Box<Shard>>,
+    /// The shard was left in its berth.
+    pub is_offering: bool,
     /// Sessions that wait for the shard.
     pub waiting: VecDeque<Box<Session>>,
     /// Connections at home here.
@@ -175,6 +181,8 @@ impl Core {
             mesh,
             ring,
             shard: Some(shard),
+            guest: None,
+            is_offering: false,
             waiting: VecDeque::new(),
             connections: Slab::new(),
             listeners: Vec::new(),

@@ -49,6 +49,8 @@ impl Core {
             if let Some(session) = &mut conn.session {
                 std::mem::swap(&mut conn.sending, &mut session.out);
                 session.out.set_proto(conn.sending.proto());
+            }
+            if conn.is_home() {
                 for push in conn.pushes.drain(..) {
                     conn.sending.raw(push);
                 }
@@ -59,7 +61,7 @@ impl Core {
         let Some(segment) = conn.sending.segment(conn.sent.0) else {
             conn.sending.clear();
             conn.sending.release();
-            if conn.closing && conn.session.is_some() {
+            if conn.closing && conn.is_home() {
                 self.kill(index);
             }
             return 0;

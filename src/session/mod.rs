@@ -6,13 +6,14 @@
 //! needs no other mechanism: there is one session, on one core at a time.
 //!
 //! [`core`] is a core's state and its turn; [`connection`] the home side (sockets), with [`receive`], [`deliver`] and [`client_limits`]; [`run`] the loop of a session; [`admit`] the
-//! checks before a command; [`route`] which shards it needs; [`multi`] MULTI/EXEC/WATCH; [`visit`] commands that ask every core.
+//! checks before a command; [`route`] which shards it needs; [`berth`] shards of cores between turns, borrowed instead of travelled to; [`multi`] MULTI/EXEC/WATCH; [`visit`] commands that ask every core.
 //!
 //! Invariant: a session is owned by exactly one core (or message). Bounds: query buffer, output buffer and client limits of
 //! the configuration.
 
 pub mod account;
 pub mod admit;
+pub mod berth;
 pub mod client_limits;
 pub mod commands;
 pub mod connection;

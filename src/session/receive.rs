@@ -91,7 +91,7 @@ impl Connection {
 impl Core {
     /// A multishot receive completed.
     pub fn received(&mut self, completion: Completion) {
-        let index = completion.token.index;
+        let (index, home) = (completion.token.index, self.id());
         let known =
             self.connections.get_mut(index).filter(|conn| conn.generation == completion.token.generation);
         let Some(conn) = known else {
@@ -109,7 +109,7 @@ impl Core {
                 conn.active_ms = self.now_ms;
                 self.stats.net_input_bytes += len as u64;
                 self.stats.reads += 1;
-                match conn.session.take() {
+                match conn.take_session(home, index) {
                     Some(session) => run::run(self, session, bytes),
                     None => self.keep_inbound(index, bytes),
                 }

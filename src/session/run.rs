@@ -114,6 +114,7 @@ fn has_lanes(session: &Session) -> bool {
 
 /// Sends a session where it must go.
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
+    core.dismiss_guest();
     if !matches!(next, Next::Done | Next::Again) {
         core.cast_shadow(&mut session);
     }
@@ -214,6 +215,13 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
                 core.shard = Some(shard);
                 return Next::Done;
             }
+            Some(only) if core.host(only, session) => {
+                let Some(mut shard) = core.guest.take() else { return Next::Again };
+                run_one(core, session, command, args, &mut Hands::One(&mut shard));
+                close_unit(&mut shard);
+                core.guest = Some(shard);
+                return Next::Done;
+            }
             Some(only) => {
                 core.stats.hops_out += 1;
                 if session.plan.is_used_up() {
@@ -229,7 +237,7 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
     }
     let Some(mut lent) = session.lent.take() else { return Next::Done };
     let map = core.map.clone();
-    let log_at = core.id();
+    let log_at = lent.log_at();
     run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
     release(core, *lent);
     Next::Done
@@ -237,9 +245,14 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
 
 /// Takes this core's shard along if the transaction needs it; `None` when all shards are in hand.
 fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
+    core.dismiss_guest();
     let lent = session.lent.as_mut()?;
     while let Some(next) = lent.next() {
         if next != core.id() {
+            if let Some(shard) = core.borrow(next) {
+                lent.take(shard);
+                continue;
+            }
             core.stats.hops_out += 1;
             return Some(Next::Travel(next));
         }
@@ -253,17 +266,13 @@ fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
 
 /// Closes the transaction's unit and sends its shards home.
 fn release(core: &mut Core, mut lent: Lent) {
-    let id = core.id();
-    if let Some(shard) = lent.shards_mut()[id].as_deref_mut() {
+    let log_at = lent.log_at();
+    if let Some(shard) = lent.shards_mut()[log_at].as_deref_mut() {
         close_unit(shard);
+        // Published while all shards are still in hand.
         seal(shard);
     }
-    for shard in lent.release() {
-        match shard.core == id {
-            true => core.take_home(shard),
-            false => core.mesh.send(shard.core, Message::Shard(shard)),
-        }
-    }
+    lent.release().for_each(|shard| core.give_back(shard));
 }
 
 /// Runs a shard command (or a control command that needs shards) and accounts for it.
@@ -457,7 +466,7 @@ fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &A
     }
     let Some(mut lent) = session.lent.take() else { return false };
     let map = core.map.clone();
-    let log_at = core.id();
+    let log_at = lent.log_at();
     run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
     session.lent = Some(lent);
     false

@@ -31,6 +31,11 @@ pub struct Shadow {
 }
 
 impl Shadow {
+    /// A client that has sent nothing, with these `client_flag` bits.
+    pub fn unborn(flags: u32) -> Shadow {
+        Shadow { flags, queued: -1, proto: 2, ..Shadow::default() }
+    }
+
     /// The session as it is now.
     pub fn of(session: &Session) -> Shadow {
         Shadow {

@@ -62,6 +62,11 @@ pub fn target(core: &Core, session: &Session, input: &Input<'_>) -> Option<usize
     }
     let target = super::route::cores_of(core, row, &args).single()?;
     let pending = session.split.as_ref().is_some_and(|split| split.is_pending());
+    let hosted = core.guest.as_ref().is_some_and(|guest| guest.core == target) || core.is_offered(target);
+    if !pending && hosted {
+        // In place, without a lane.
+        return None;
+    }
     (pending || (target != core.id() && input.has_more())).then_some(target)
 }
 

@@ -3,7 +3,7 @@
 //! A session that needs the shards of cores {a < b < c} travels a -> b -> c; at each it takes the shard away with it, or waits
 //! in that core's queue until it is home. On the last core it executes, then sends every shard home
 //! (`session::run`). The set is fixed before the first step and the order is global, so no cycle of waiting can
-//! form; other cores go on, and an involved core goes on with everything that does not need its shard.
+//! form (a shard that lies in its berth, `session::berth`, is taken without travelling, still in order); other cores go on, and an involved core goes on with everything that does not need its shard.
 //!
 //! Invariant: a [`Lent`] is filled in ascending order and emptied completely. Bounds: `limits::MAX_CORES` shards.
 //! Why lending instead of locks plus remote steps: one visit per core instead of a round trip per step, and handlers
@@ -98,6 +98,11 @@ impl Lent {
         let taken = self.shards.iter().enumerate().filter(|(_, shard)| shard.is_some());
         let left = taken.fold(self.wanted.0, |left, (core, _)| left & !(1 << core));
         (left != 0).then(|| left.trailing_zeros() as usize)
+    }
+
+    /// The core whose log takes the transaction's effects: the last of the set, as good as any.
+    pub fn log_at(&self) -> usize {
+        63 - self.wanted.0.max(1).leading_zeros() as usize
     }
 
     /// Takes a shard in.

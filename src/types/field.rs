@@ -120,4 +120,8 @@ unsafe impl Item for Field {
     fn hash_of(item: FieldRef<'_>) -> u64 {
         key_hash(item.field)
     }
+
+    fn duplicate(item: FieldRef<'_>) -> Self {
+        Self::new(item.field, item.value)
+    }
 }

@@ -2,11 +2,12 @@
 //!
 //! Called by the hash commands (through `keyspace`), digest and savers; calls `listpack`, `seg_table`, `field`.
 //! Invariant: `bytes` of a table counts segments, directory and fields exactly; a listpack holds field, value, field, value ….
-//! Bounds: every call costs one segment or one small listpack; a big hash is freed by [`Hash::free_step`] segment by segment.
+//! Bounds: every call costs one segment or one small listpack; a big hash is freed by [`Collection::free_step`] segment by segment.
 //! `changed` is set by every method that really changed something; the keyspace reads and clears it to touch WATCHers.
 use crate::base::memory::good_size;
 use crate::base::prng::Prng;
 use crate::base::siphash::key_hash;
+use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{self, ListPack, SAFE_BYTES};
 use crate::types::encoding::seg_table::SegTable;
@@ -44,6 +45,20 @@ struct Table {
 pub struct Hash {
     repr: Repr,
     changed: bool,
+}
+
+impl Clone for Hash {
+    fn clone(&self) -> Self {
+        let table = match &self.repr {
+            Repr::Pack(pack) => return Self { repr: Repr::Pack(pack.clone()), changed: false },
+            Repr::Table(table) => table,
+        };
+        let mut copy = Box::<Table>::default();
+        for own in table.fields.iter() {
+            copy.set(own.field, own.value);
+        }
+        Self { repr: Repr::Table(copy), changed: false }
+    }
 }
 
 impl Default for Hash {
@@ -88,6 +103,19 @@ impl Hash {
         Self { repr: Repr::Pack(ListPack::new()), changed: false }
     }
 
+    /// The hash as it is now, without copying a large one: later changes of either copy what they touch. It must stay in the same shard.
+    pub fn pin(&self) -> Self {
+        let Repr::Table(table) = &self.repr else { return self.clone() };
+        let table = Table { fields: table.fields.pin(), len: table.len, bytes: table.bytes };
+        Self { repr: Repr::Table(Box::new(table)), changed: false }
+    }
+
+    /// Bytes that no pin shares (tests).
+    pub fn own_table_bytes(&self) -> usize {
+        let Repr::Table(table) = &self.repr else { return 0 };
+        table.fields.own_bytes(|own| good_size(8 + own.field.len() + own.value.len()))
+    }
+
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
     pub fn from_pack(pack: ListPack) -> Option<Self> {
         let fields: Vec<Vec<u8>> =
@@ -102,14 +130,6 @@ impl Hash {
         match &self.repr {
             Repr::Pack(pack) => Some(pack),
             Repr::Table(_) => None,
-        }
-    }
-
-    /// OBJECT ENCODING's word.
-    pub fn encoding(&self) -> &'static str {
-        match self.repr {
-            Repr::Pack(_) => "listpack",
-            Repr::Table(_) => "hashtable",
         }
     }
 
@@ -286,21 +306,35 @@ impl Hash {
         }
     }
 
-    /// Bytes the allocator holds for it, without the `Hash` itself.
-    pub fn heap_bytes(&self) -> usize {
+    /// Recounts a table's bytes (tests): must equal what is tracked.
+    pub fn bytes_are_right(&self) -> bool {
+        let Repr::Table(table) = &self.repr else { return true };
+        let fields: usize =
+            table.fields.iter().map(|own| good_size(8 + own.field.len() + own.value.len())).sum();
+        fields + table.fields.count_bytes() == table.bytes && table.fields.iter().count() == table.len
+    }
+}
+
+impl Collection for Hash {
+    fn encoding(&self) -> &'static str {
+        match self.repr {
+            Repr::Pack(_) => "listpack",
+            Repr::Table(_) => "hashtable",
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
         match &self.repr {
             Repr::Pack(pack) => pack.heap_bytes(),
             Repr::Table(table) => good_size(size_of::<Table>()) + table.bytes,
         }
     }
 
-    /// Whether freeing it at once could take long.
-    pub fn is_heavy(&self) -> bool {
+    fn is_heavy(&self) -> bool {
         matches!(&self.repr, Repr::Table(table) if table.len > 64)
     }
 
-    /// Frees one segment of fields; true when nothing is left. Only for a hash that no one will read again.
-    pub fn free_step(&mut self) -> bool {
+    fn free_step(&mut self) -> bool {
         let Repr::Table(table) = &mut self.repr else { return true };
         let mut freed = 0;
         table.fields.free_segment(&mut table.bytes, |own| {
@@ -310,17 +344,12 @@ impl Hash {
         table.fields.is_empty()
     }
 
-    /// Reads and clears the mark of change.
-    pub fn take_changed(&mut self) -> bool {
+    fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
-    /// Recounts a table's bytes (tests): must equal what is tracked.
-    pub fn bytes_are_right(&self) -> bool {
-        let Repr::Table(table) = &self.repr else { return true };
-        let fields: usize =
-            table.fields.iter().map(|own| good_size(8 + own.field.len() + own.value.len())).sum();
-        fields + table.fields.count_bytes() == table.bytes && table.fields.iter().count() == table.len
+    fn own_bytes(&self) -> usize {
+        size_of::<Self>()
     }
 }
 

@@ -14,7 +14,14 @@ pub type Row = (&'static str, u64, Generator);
 
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {
-    STRING.iter().chain(BITMAP).chain(GENERIC).chain(HASH).copied()
+    STRING
+        .iter()
+        .chain(BITMAP)
+        .chain(GENERIC)
+        .chain(HASH)
+        .chain(crate::sets::SET)
+        .chain(crate::zsets::ZSET)
+        .copied()
 }
 
 /// All rows.

@@ -449,7 +449,7 @@ fn outcome(value: &Value) -> Outcome {
 fn scan_all(client: &mut Client, args: &Args, cursor: usize) -> io::Result<BTreeSet<Vec<Value>>> {
     let mut found = BTreeSet::new();
     let mut args = args.clone();
-    let width = if name_of(&args) == "SCAN" { 1 } else { 2 };
+    let width = if matches!(name_of(&args).as_str(), "SCAN" | "SSCAN") { 1 } else { 2 };
     for _ in 0..100_000 {
         let reply = client.command(&args)?;
         let Some([next, Value::Array(items)]) = reply.value.items() else {

@@ -3,9 +3,10 @@
 //! Called through their rows. Invariant: HSET converts the encoding before it sets the first field, as redis does. Source: redis' t_hash.c for
 //! replies and events.
 
-use super::{limits, open_hash, write_hash};
+use super::limits;
 use crate::command::reply_error::{ReplyError, wrong_arity};
 use crate::command::{Cx, notify};
+use crate::types::hash::Hash;
 
 /// Sets all pairs; returns how many fields are new.
 fn set_pairs(cx: &mut Cx<'_>) -> Result<i64, ReplyError> {
@@ -14,8 +15,8 @@ fn set_pairs(cx: &mut Cx<'_>) -> Result<i64, ReplyError> {
         return Err(cx.fail(text));
     }
     let (key, limits, args) = (cx.key(1), limits(cx), cx.args);
-    let mut entry = open_hash(cx, &key)?;
-    let Some(hash) = entry.hash_mut() else { return Err(ReplyError::WrongType) };
+    let mut entry = cx.open_as::<Hash>(&key)?;
+    let Some(hash) = entry.get_mut::<Hash>() else { return Err(ReplyError::WrongType) };
     if (2..args.len()).any(|index| args.get(index).len() > limits.max_value) {
         let texts: Vec<&[u8]> = args.skip(2).iter().collect();
         hash.convert_for(&texts, &limits);
@@ -48,8 +49,8 @@ pub fn hmset(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 /// `HSETNX key field value`
 pub fn hsetnx(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (key, limits, field, value) = (cx.key(1), limits(cx), cx.arg(2), cx.arg(3));
-    let mut entry = open_hash(cx, &key)?;
-    let Some(hash) = entry.hash_mut() else { return Err(ReplyError::WrongType) };
+    let mut entry = cx.open_as::<Hash>(&key)?;
+    let Some(hash) = entry.get_mut::<Hash>() else { return Err(ReplyError::WrongType) };
     let set = !hash.contains(field);
     if set {
         hash.convert_for(&[field, value], &limits);
@@ -67,12 +68,12 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 /// `HDEL key field [field …]`
 pub fn hdel(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (key, args) = (cx.key(1), cx.args);
-    let Some(mut entry) = write_hash(cx, &key)? else {
+    let Some(mut entry) = cx.write_as::<Hash>(&key)? else {
         cx.out.integer(0);
         return Ok(());
     };
     let (mut removed, mut emptied) = (0, false);
-    if let Some(hash) = entry.hash_mut() {
+    if let Some(hash) = entry.get_mut::<Hash>() {
         for field in args.skip(2).iter() {
             removed += hash.remove(field) as u64;
             if hash.is_empty() {

@@ -3,7 +3,7 @@
 //! Called through their rows. Invariant: a float delta leaves as the value it produced (HSET), with the delta kept beside it. Source: redis'
 //! t_hash.c; numbers in 80-bit extended precision as redis computes them (`base::number`).
 
-use super::{limits, open_hash};
+use super::limits;
 use crate::base::number::{
     DigitBuffer, LongDouble, format_long_double, parse_f64, parse_i64, parse_long_double,
 };
@@ -20,8 +20,8 @@ fn update_field(
     change: impl FnOnce(&Hash) -> Result<Vec<u8>, ReplyError>,
 ) -> Result<Vec<u8>, ReplyError> {
     let (limits, field) = (limits(cx), cx.arg(2));
-    let mut entry = open_hash(cx, key)?;
-    let Some(hash) = entry.hash_mut() else { return Err(ReplyError::WrongType) };
+    let mut entry = cx.open_as::<Hash>(key)?;
+    let Some(hash) = entry.get_mut::<Hash>() else { return Err(ReplyError::WrongType) };
     match change(hash) {
         Ok(text) => {
             hash.set(field, &text, &limits);

@@ -2,7 +2,6 @@
 //!
 //! Called through their rows. Invariant: replies are written straight from the hash, nothing is collected first.
 
-use super::read_hash;
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
 use crate::keyspace::Key;
@@ -22,7 +21,7 @@ pub fn write_element(out: &mut Out, element: Element<'_>) {
 fn reply_from(cx: &mut Cx<'_>, write: impl FnOnce(&mut Out, Option<&Hash>)) -> Result<(), ReplyError> {
     let key = cx.key(1);
     let mut out = std::mem::take(cx.out);
-    let found = read_hash(cx, &key);
+    let found = cx.read_as::<Hash>(&key);
     let missing = matches!(found, Ok(None));
     let result = found.map(|hash| write(&mut out, hash));
     *cx.out = out;

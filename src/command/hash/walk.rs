@@ -4,7 +4,6 @@
 //! draws. Source: redis' t_hash.c and db.c for options and texts.
 
 use super::read::write_element;
-use super::read_hash;
 use crate::base::glob::glob_match;
 use crate::base::number::parse_i64;
 use crate::command::Cx;
@@ -12,6 +11,7 @@ use crate::command::keys::scan::parse_cursor;
 use crate::command::reply_error::ReplyError;
 use crate::resp::Out;
 use crate::types::element::Element;
+use crate::types::hash::Hash;
 
 type Pair<'a> = (Element<'a>, Element<'a>);
 
@@ -20,7 +20,7 @@ pub fn hscan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let cursor = parse_cursor(cx.arg(2))?;
     let (key, args) = (cx.key(1), cx.args);
     let mut out = std::mem::take(cx.out);
-    let found = read_hash(cx, &key);
+    let found = cx.read_as::<Hash>(&key);
     let missing = matches!(found, Ok(None));
     let result = match found {
         Ok(Some(hash)) => scan_options(&args).map(|(pattern, count)| {
@@ -55,7 +55,8 @@ fn write_page(out: &mut Out, next: u64, pairs: &[Pair<'_>]) {
     }
 }
 
-fn scan_options<'a>(args: &crate::resp::Args<'a>) -> Result<(Option<&'a [u8]>, usize), ReplyError> {
+/// MATCH and COUNT of HSCAN and SSCAN; `*` is as good as no pattern.
+pub fn scan_options<'a>(args: &crate::resp::Args<'a>) -> Result<(Option<&'a [u8]>, usize), ReplyError> {
     let (mut pattern, mut count, mut index) = (None, 10, 3);
     while index < args.len() {
         let Some(value) = args.get_checked(index + 1) else { return Err(ReplyError::Syntax) };
@@ -98,7 +99,7 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     // The dice leave the keyspace while its hash is read.
     let mut prng = cx.space(&key).common.prng.clone();
     let mut out = std::mem::take(cx.out);
-    let found = read_hash(cx, &key);
+    let found = cx.read_as::<Hash>(&key);
     let missing = matches!(found, Ok(None));
     let result = found.map(|hash| match (hash, draw) {
         (None, None) => out.null(),

@@ -4,13 +4,14 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
 };
+use crate::command::set;
 
 /// The rows of group set.
 pub static ROWS: &[Row] = &[
     Row {
         name: "sadd",
         full_name: "sadd",
-        handler: None,
+        handler: Some(set::change::sadd),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::SET | c::FAST),
@@ -32,7 +33,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "scard",
         full_name: "scard",
-        handler: None,
+        handler: Some(set::read::scard),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SET | c::FAST),
@@ -50,7 +51,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sdiff",
         full_name: "sdiff",
-        handler: None,
+        handler: Some(set::algebra::sdiff),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -74,7 +75,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sdiffstore",
         full_name: "sdiffstore",
-        handler: None,
+        handler: Some(set::algebra::sdiffstore),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::SET | c::SLOW),
@@ -103,7 +104,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sinter",
         full_name: "sinter",
-        handler: None,
+        handler: Some(set::algebra::sinter),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -127,7 +128,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sintercard",
         full_name: "sintercard",
-        handler: None,
+        handler: Some(set::algebra::sintercard),
         arity: -3,
         flags: Flags(f::READONLY | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -152,7 +153,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sinterstore",
         full_name: "sinterstore",
-        handler: None,
+        handler: Some(set::algebra::sinterstore),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::SET | c::SLOW),
@@ -181,7 +182,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sismember",
         full_name: "sismember",
-        handler: None,
+        handler: Some(set::read::sismember),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SET | c::FAST),
@@ -202,7 +203,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "smembers",
         full_name: "smembers",
-        handler: None,
+        handler: Some(set::read::smembers),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -221,7 +222,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "smismember",
         full_name: "smismember",
-        handler: None,
+        handler: Some(set::read::smismember),
         arity: -3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SET | c::FAST),
@@ -242,7 +243,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "smove",
         full_name: "smove",
-        handler: None,
+        handler: Some(set::change::smove),
         arity: 4,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::SET | c::FAST),
@@ -264,7 +265,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "spop",
         full_name: "spop",
-        handler: None,
+        handler: Some(set::pop::spop),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::SET | c::FAST),
@@ -287,7 +288,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "srandmember",
         full_name: "srandmember",
-        handler: None,
+        handler: Some(set::draw::srandmember),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -310,7 +311,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "srem",
         full_name: "srem",
-        handler: None,
+        handler: Some(set::change::srem),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::SET | c::FAST),
@@ -332,7 +333,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sscan",
         full_name: "sscan",
-        handler: None,
+        handler: Some(set::read::sscan),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -356,7 +357,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sunion",
         full_name: "sunion",
-        handler: None,
+        handler: Some(set::algebra::sunion),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SET | c::SLOW),
@@ -380,7 +381,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sunionstore",
         full_name: "sunionstore",
-        handler: None,
+        handler: Some(set::algebra::sunionstore),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::SET | c::SLOW),

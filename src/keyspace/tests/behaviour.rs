@@ -93,12 +93,12 @@ fn watchers_notice_changes_and_only_changes() {
     space.db(0, at(NOW)).unwatch(&key);
     assert!(space.common.watch.is_empty());
 
-    let hash = NewValue::Hash(Hash::new());
-    space.db(0, at(NOW)).create(&key, hash).hash_mut().unwrap().set(b"f", b"v", &limits);
+    let hash = NewValue::from(Hash::new());
+    space.db(0, at(NOW)).create(&key, hash).get_mut::<Hash>().unwrap().set(b"f", b"v", &limits);
     let version = space.db(0, at(NOW)).watch(&key);
-    assert!(!space.db(0, at(NOW)).write(&key).unwrap().hash_mut().unwrap().remove(b"none"));
+    assert!(!space.db(0, at(NOW)).write(&key).unwrap().get_mut::<Hash>().unwrap().remove(b"none"));
     assert!(!space.db(0, at(NOW)).is_dirty(&key, version));
-    space.db(0, at(NOW)).write(&key).unwrap().hash_mut().unwrap().set(b"f", b"w", &limits);
+    space.db(0, at(NOW)).write(&key).unwrap().get_mut::<Hash>().unwrap().set(b"f", b"w", &limits);
     assert!(space.db(0, at(NOW)).is_dirty(&key, version));
     space.db(0, at(NOW)).unwatch(&key);
 
@@ -189,8 +189,8 @@ fn volatile_policies_spare_other_keys_and_end() {
 fn a_large_hash_is_freed_in_small_steps() {
     let mut space = Keyspace::new(1, 1);
     let key = Key::new(b"big");
-    let mut entry = space.db(0, at(NOW)).create(&key, NewValue::Hash(Hash::new()));
-    let hash = entry.hash_mut().unwrap();
+    let mut entry = space.db(0, at(NOW)).create(&key, NewValue::from(Hash::new()));
+    let hash = entry.get_mut::<Hash>().unwrap();
     for index in 0..200_000u32 {
         hash.set(&index.to_le_bytes(), b"value", &HashLimits::default());
     }

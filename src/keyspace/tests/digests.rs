@@ -38,7 +38,7 @@ fn digests_are_redis_own() {
     let hash_of = |pairs: &[(&[u8], &[u8])]| {
         let mut hash = Hash::new();
         pairs.iter().for_each(|(field, value)| assert!(hash.set(field, value, &HashLimits::default())));
-        NewValue::Hash(hash)
+        NewValue::from(hash)
     };
     let hash = hash_of(&[(b"f1", b"v1"), (b"f2", b"22"), (b"f3", b"")]);
     cores[0].db(0, access).set_value(&Key::new(b"h"), hash, Expire::Clear);

@@ -141,17 +141,17 @@ impl World {
         let limits = HashLimits { max_entries: 20, max_value: 64 };
         let now = self.now_ms;
         if !self.model[db].contains_key(name) {
-            let _ = self.space.db(db, Access::at(now)).create(&key, NewValue::Hash(Hash::new()));
+            let _ = self.space.db(db, Access::at(now)).create(&key, NewValue::from(Hash::new()));
             let value = Plain::Fields(BTreeMap::new());
             self.model[db].insert(name.to_vec(), Row { value, expire_ms: None });
         }
         let Some(mut entry) = self.space.db(db, Access::at(now)).write(&key) else { panic!("just made") };
         let Some(row) = self.model[db].get_mut(name) else { panic!("just made") };
         let Plain::Fields(fields) = &mut row.value else {
-            assert!(entry.hash_mut().is_none());
+            assert!(entry.get_mut::<Hash>().is_none());
             return;
         };
-        let hash = entry.hash_mut().unwrap();
+        let hash = entry.get_mut::<Hash>().unwrap();
         for _ in 0..prng.below(60) {
             let field = prng.below(80).to_string().into_bytes();
             if prng.below(3) > 0 {

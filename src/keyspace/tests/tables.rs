@@ -1,5 +1,6 @@
 //! `SegTable` and `Hash` against standard maps: contents, bytes, iteration, sampling, freeing in steps.
 use super::prng;
+use crate::types::collection::Collection as _;
 use crate::types::hash::{Hash, HashLimits};
 use std::collections::HashMap;
 

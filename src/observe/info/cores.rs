@@ -15,13 +15,14 @@ pub(super) fn cores(_: &Core, totals: &Totals, text: &mut String) {
 fn figures(core: &PerCore) -> String {
     let busy = core.busy_usec as f64 * 100.0 / core.life_usec.max(1) as f64;
     format!(
-        "ops={},hops_in={},hops_out={},lends={},connections={},keys={},bytes={},ring_depth={},messages={},doorbells={},\
+        "ops={},hops_in={},hops_out={},lends={},borrows={},connections={},keys={},bytes={},ring_depth={},messages={},doorbells={},\
          waiting={},busy={busy:.2},sleeps={},enters={},longest_step_usec={},longest_turn_usec={},longest_submit_usec={},\
          longest_upkeep_usec={},longest_command_usec={}",
         core.ops,
         core.hops_in,
         core.hops_out,
         core.lends,
+        core.borrows,
         core.connections,
         core.keys,
         core.bytes,

@@ -28,6 +28,8 @@ pub struct PerCore {
     pub hops_out: u64,
     /// Times its shard was lent.
     pub lends: u64,
+    /// Shards it borrowed from others.
+    pub borrows: u64,
     /// Connections at home.
     pub connections: usize,
     /// Keys in all databases.
@@ -147,6 +149,7 @@ impl Totals {
             hops_in: core.stats.hops_in,
             hops_out: core.stats.hops_out,
             lends: core.stats.lends,
+            borrows: core.stats.borrows,
             connections: core.connections.len(),
             ring_depth: core.mesh.queued(),
             messages: core.mesh.messages,

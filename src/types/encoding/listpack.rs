@@ -32,7 +32,7 @@ impl Default for ListPack {
 }
 
 /// Bytes that hold a length of `len` backwards; the odd `<` are redis'.
-const fn backlen_size(len: usize) -> usize {
+pub(super) const fn backlen_size(len: usize) -> usize {
     if len <= 127 {
         1
     } else if len < 16383 {
@@ -108,7 +108,8 @@ fn encode(element: Element<'_>, out: &mut Vec<u8>) {
 }
 
 /// Length of encoding+data of the entry at the start of `bytes` (without backlen); None if it is cut or unknown.
-fn body_len(bytes: &[u8]) -> Option<usize> {
+#[inline]
+pub(super) fn body_len(bytes: &[u8]) -> Option<usize> {
     let first = *bytes.first()?;
     let len = match first {
         0..=0x7f => 1,
@@ -125,7 +126,8 @@ fn body_len(bytes: &[u8]) -> Option<usize> {
     (len <= bytes.len()).then_some(len)
 }
 
-fn decode(body: &[u8]) -> Element<'_> {
+#[inline]
+pub(super) fn decode(body: &[u8]) -> Element<'_> {
     let first = body[0];
     let int = |range: &[u8]| -> i64 {
         let mut wide = [if range[range.len() - 1] & 0x80 != 0 { 0xff } else { 0 }; 8];
@@ -292,6 +294,11 @@ impl ListPack {
     /// Appends an entry.
     pub fn push(&mut self, text: &[u8]) {
         self.splice(self.bytes.len() - 1, 0, &[Element::Bytes(text)]);
+    }
+
+    /// Appends an entry that may be known as a number.
+    pub fn push_element(&mut self, element: Element<'_>) {
+        self.splice(self.bytes.len() - 1, 0, &[element]);
     }
 
     /// Prepends an entry.

@@ -32,9 +32,11 @@ pub(super) struct Node {
     /// log2 of the number of links.
     bits: u32,
     /// Distinct children at depth base + bits.
-    deepest: u32,
+    deepest: u16,
     /// Deepest segment ever below (kept in the root): the yardstick of fair sampling.
-    pub(super) max_depth: u32,
+    pub(super) max_depth: u16,
+    /// Holders besides the first (see `seg_pin`).
+    pub(super) others: u32,
     pub(super) links: Vec<Link>,
 }
 
@@ -55,7 +57,7 @@ impl Link {
         Self(segment.as_ptr())
     }
 
-    fn to_node(node: Box<Node>) -> Self {
+    pub(super) fn to_node(node: Box<Node>) -> Self {
         Self(Box::into_raw(node).cast::<u8>().map_addr(|address| address | 1))
     }
 
@@ -74,7 +76,7 @@ impl Link {
 
 impl Node {
     #[inline]
-    fn index(&self, hash: u64) -> usize {
+    pub(super) fn index(&self, hash: u64) -> usize {
         ((hash << self.base) >> (64 - self.bits)) as usize
     }
 
@@ -82,8 +84,16 @@ impl Node {
         good_size(size_of::<Self>()) + good_size(self.links.capacity() * size_of::<Link>())
     }
 
+    /// A copy with the same links; the caller adds their holders.
+    pub(super) fn duplicate(&self) -> Self {
+        // The same capacity, so that the bytes counted for it stay right.
+        let mut links = Vec::with_capacity(self.links.capacity());
+        links.extend_from_slice(&self.links);
+        Self { links, others: 0, ..*self }
+    }
+
     /// Points every link of the prefix of `hash` of `depth` bits at `link`.
-    fn set_range(&mut self, hash: u64, depth: u32, link: Link) {
+    pub(super) fn set_range(&mut self, hash: u64, depth: u32, link: Link) {
         let span = 1usize << (self.base + self.bits - depth);
         let first = self.index(hash) & !(span - 1);
         self.links[first..first + span].fill(link);
@@ -119,6 +129,11 @@ impl<T: Item> SegTable<T> {
     /// An empty table: no allocation.
     pub const fn new() -> Self {
         Self { root: Link::NULL, items: PhantomData }
+    }
+
+    /// Another table with the same root, whose holder the caller has counted.
+    pub(super) fn with_root(&self) -> Self {
+        Self { root: self.root, items: PhantomData }
     }
 
     /// Whether there is nothing in it.
@@ -193,15 +208,19 @@ impl<T: Item> SegTable<T> {
     /// Like `find`, for changing or removing it.
     #[inline]
     pub fn find_mut(&mut self, hash: u64, same: impl FnMut(T::Ref<'_>) -> bool) -> Option<Occupied<'_, T>> {
-        let segment = self.locate(hash)?;
+        let (mut segment, is_shared) = self.locate_held(hash)?;
         let index = segment.find(hash, same)?;
+        if is_shared {
+            segment = self.part(hash)?;
+        }
         Some(Occupied { table: self, segment, index, hash })
     }
 
     /// Adds an item that is not there yet. `expire_ms` marks it.
     pub fn insert(&mut self, hash: u64, item: T, expire_ms: Option<u64>, mem: &mut usize) {
-        let mut segment = match self.locate(hash) {
-            Some(segment) => segment,
+        let mut segment = match self.locate_held(hash) {
+            Some((segment, false)) => segment,
+            Some((segment, true)) => self.part(hash).unwrap_or(segment),
             None => {
                 let segment = Seg::alloc(1, 0, mem);
                 self.root = Link::to_segment(segment);
@@ -253,7 +272,8 @@ impl<T: Item> SegTable<T> {
     /// Puts two new segments of depth + 1 where one of `depth` was, growing the directory if it must.
     fn link_halves(&mut self, hash: u64, depth: u32, low: Seg<T>, high: Seg<T>, mem: &mut usize) {
         let pair = [Link::to_segment(low), Link::to_segment(high)];
-        let fresh = |base: u32| Node { base, bits: 1, deepest: 2, max_depth: 0, links: pair.to_vec() };
+        let fresh =
+            |base: u32| Node { base, bits: 1, deepest: 2, max_depth: 0, others: 0, links: pair.to_vec() };
         match self.owner(hash) {
             None => {
                 let node = Box::new(fresh(0));
@@ -285,7 +305,7 @@ impl<T: Item> SegTable<T> {
         if let Place::Node(root) = self.root.open::<T>() {
             // SAFETY: the live root node, borrowed through self.
             let root = unsafe { &mut *root };
-            root.max_depth = root.max_depth.max(depth + 1);
+            root.max_depth = root.max_depth.max(depth as u16 + 1);
         }
     }
 
@@ -319,6 +339,10 @@ impl<T: Item> SegTable<T> {
         if buddy.depth() != depth || total > MERGE_LEN {
             return false;
         }
+        if buddy.others() > 0 {
+            self.part(hash ^ (1 << (64 - depth)));
+            return self.merge(segment, hash, mem);
+        }
         let joined = Seg::alloc((total + total / 8).max(1), depth as u8 - 1, mem);
         for half in [segment, buddy] {
             (0..half.len()).for_each(|index| joined.push_from(half, index));
@@ -350,10 +374,10 @@ impl<T: Item> SegTable<T> {
         while node.deepest == 0 && node.bits > 1 {
             node.links = node.links.iter().step_by(2).copied().collect();
             node.bits -= 1;
-            node.max_depth = node.max_depth.min(node.base + node.bits);
+            node.max_depth = node.max_depth.min((node.base + node.bits) as u16);
             let bottom = node.base + node.bits;
             let at_bottom = |link: &&Link| matches!(link.open::<T>(), Place::Segment(segment) if segment.depth() == bottom);
-            node.deepest = node.links.iter().filter(at_bottom).count() as u32;
+            node.deepest = node.links.iter().filter(at_bottom).count() as u16;
         }
         *mem += node.heap_bytes();
     }

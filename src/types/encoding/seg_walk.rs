@@ -2,7 +2,7 @@
 //!
 //! Used by the keyspace's SCAN, eviction, expiry and trash, and by hashes; works on the directory that `seg_table` keeps.
 //! Invariant: a position is a hash prefix, so every walk survives growth and shrinking between its calls; `free_segment`
-//! leaves a table that may only be freed further. Bounds: each call handles one segment, except `iter` and `count_bytes`.
+//! leaves a table that may only be freed further, and only lets go of what a pin holds too. Bounds: each call handles one segment, except `iter` and `count_bytes`.
 use super::seg_table::{Link, Node, Place, SegTable, after};
 use super::segment::{Item, MAX_LEN, NEVER, Seg, WORD_HASH_BITS};
 use crate::base::prng::Prng;
@@ -51,7 +51,7 @@ impl<T: Item> SegTable<T> {
                 return Some(segment.view(prng.below(segment.len() as u64) as usize));
             }
             // SAFETY: a live node of this table.
-            Place::Node(node) => unsafe { (*node).max_depth },
+            Place::Node(node) => u32::from(unsafe { (*node).max_depth }),
         };
         let mut fallback = None;
         for _ in 0..4096 {
@@ -108,6 +108,7 @@ impl<T: Item> SegTable<T> {
         if segment.min_expire() >= now_ms {
             return DrainStep { next, min_expire: segment.min_expire() };
         }
+        let segment = self.locate_own(position).unwrap_or(segment);
         let mut min_expire = NEVER;
         let mut removed = false;
         for index in (0..segment.len()).rev() {
@@ -141,6 +142,18 @@ impl<T: Item> SegTable<T> {
                 Place::Node(raw) => {
                     // SAFETY: a live node, reached through the exclusive borrow of self.
                     let node = unsafe { &mut *raw };
+                    if node.others > 0 {
+                        // Someone else's from now on, with all that is below.
+                        node.others -= 1;
+                        // SAFETY: `place` as above; a node sits at one link, which is its parent's last.
+                        unsafe {
+                            *place = Link::NULL;
+                            if let Some(parent) = parent {
+                                (*parent).links.pop();
+                            }
+                        }
+                        return 0;
+                    }
                     if let Some(last) = node.links.last_mut() {
                         place = last;
                         parent = Some(raw);
@@ -168,6 +181,11 @@ impl<T: Item> SegTable<T> {
                                 links.pop();
                             }
                         },
+                    }
+                    if segment.others() > 0 {
+                        segment.set_others(segment.others() - 1);
+                        *mem -= segment.block_size();
+                        return 0;
                     }
                     let len = segment.len();
                     for index in 0..len {

@@ -3,7 +3,7 @@
 //! Called only by `seg_table`; calls only the allocator. One allocation of exactly one allocator size class:
 //! ```text
 //! 0        8        12   14   16     17   20        items_at(cap)
-//! min_expire version len  cap  depth  pad  tag[cap]  (pad) item[cap]: 8-byte word
+//! min_expire version len  cap  depth  pins tag[cap]  (pad) item[cap]: 8-byte word     (a byte of padding before pins)
 //! word: bit 63 = mark ("has an expiry"), bits 48..62 = top 15 bits of the hash, bits 0..47 = address
 //! ```
 //! Tags hold the low 8 bits of the hash, so a lookup is an SSE2 scan over one or two cache lines, and a tag match
@@ -67,6 +67,8 @@ pub unsafe trait Item: Sized {
     unsafe fn borrow_mut<'a>(pointer: NonNull<u8>) -> Self::Mut<'a>;
     /// The full hash of the item's key.
     fn hash_of(item: Self::Ref<'_>) -> u64;
+    /// The same item again, in an allocation of the same size class (for a segment that is copied beside a pin).
+    fn duplicate(item: Self::Ref<'_>) -> Self;
 }
 
 #[repr(C, packed(4))]
@@ -76,7 +78,9 @@ struct Header {
     len: u16,
     cap: u16,
     depth: u8,
-    pad: [u8; 3],
+    pad: u8,
+    /// Holders besides the first (see `seg_pin`).
+    others: u16,
 }
 const _: () = assert!(size_of::<Header>() == TAGS_AT);
 
@@ -136,7 +140,8 @@ impl<T: Item> Seg<T> {
         // SAFETY: size is not zero.
         let raw = unsafe { alloc(layout(size)) };
         let Some(block) = NonNull::new(raw) else { handle_alloc_error(layout(size)) };
-        let header = Header { min_expire: NEVER, version: 0, len: 0, cap: cap as u16, depth, pad: [0; 3] };
+        let header =
+            Header { min_expire: NEVER, version: 0, len: 0, cap: cap as u16, depth, pad: 0, others: 0 };
         // SAFETY: the fresh block covers the header and everything up to the first item; tags are zeroed because
         // the group scan reads them beyond `len`, and so are the bytes behind them that it may touch.
         unsafe {
@@ -227,6 +232,32 @@ impl<T: Item> Seg<T> {
     pub fn set_version(self, version: u32) {
         // SAFETY: module invariant.
         unsafe { (*self.header()).version = version }
+    }
+
+    /// Holders besides the first: a segment with any is never changed.
+    #[inline]
+    pub fn others(self) -> u16 {
+        // SAFETY: module invariant.
+        unsafe { (*self.header()).others }
+    }
+
+    /// Sets the number of further holders.
+    pub fn set_others(self, others: u16) {
+        // SAFETY: module invariant.
+        unsafe { (*self.header()).others = others }
+    }
+
+    /// A copy of the block and of every item in it, with one holder.
+    pub fn duplicate(self) -> Self {
+        let mut mem = 0;
+        let copy = Self::alloc(self.cap(), self.depth() as u8, &mut mem);
+        for index in 0..self.len() {
+            copy.push_from(self, index);
+            copy.set_item(index, T::duplicate(self.view(index)).into_ptr());
+        }
+        copy.set_min_expire(self.min_expire());
+        copy.set_version(self.version());
+        copy
     }
 
     fn set_len(self, len: usize) {
