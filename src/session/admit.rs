@@ -71,6 +71,9 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         );
         return refuse(core, session, command, text);
     }
+    if let Some(text) = core.busy.refuses(row) {
+        return refuse(core, session, command, text);
+    }
     if core.paused.holds(core.now_ms, row, session) {
         return Verdict::Paused;
     }
@@ -119,7 +122,7 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
 }
 
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
-fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
+pub fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
     core.stats.reject(command.id);
     let mut text = text.as_ref();
     let aborted;

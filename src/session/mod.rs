@@ -14,6 +14,7 @@
 pub mod account;
 pub mod admit;
 pub mod berth;
+pub mod busy;
 pub mod client_limits;
 pub mod commands;
 pub mod connection;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::core::{Core, Message};
 use super::multi::{self, Exec};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, script, split};
+use super::{Flow, ReplyMode, Session, admit, busy, client_flag, route, script, split};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::keyspace::Access;
@@ -153,6 +153,10 @@ fn resume(core: &mut Core, session: &mut Session) -> Next {
             }
         };
     }
+    if core.busy.is_on() && busy::cancel_exec(core, session) {
+        end_reply_mode(session);
+        return Next::Again;
+    }
     match session.exec.take() {
         Some(exec) => run_exec(core, session, exec),
         None => Next::Again,
@@ -199,14 +203,28 @@ fn wants_shards(session: &Session) -> bool {
     session.handler.is_some() || session.script.is_some()
 }
 
+/// The cores whose shards the command at hand needs.
+fn wanted(core: &Core, session: &Session, command: Command, args: &Args<'_>) -> CoreSet {
+    match (&session.handler, &session.script) {
+        (Some(_), _) => CoreSet::all(core.cores()),
+        (None, Some(pending)) => pending.cores,
+        (None, None) => route::cores_of(core, command.row, args),
+    }
+}
+
 /// Collects the shards a command needs (they may be here already), then runs it.
 fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> Next {
-    if session.lent.is_none() {
-        let wanted = match (&session.handler, &session.script) {
-            (Some(_), _) => CoreSet::all(core.cores()),
-            (None, Some(pending)) => pending.cores,
-            (None, None) => route::cores_of(core, command.row, args),
+    if core.busy.is_on() {
+        let wanted = match &session.lent {
+            Some(lent) => lent.wanted(),
+            None => wanted(core, session, command, args),
         };
+        if busy::refuse(core, session, command, wanted) {
+            return Next::Done;
+        }
+    }
+    if session.lent.is_none() {
+        let wanted = wanted(core, session, command, args);
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(mut shard) = core.shard.take() else { return Next::Wait };

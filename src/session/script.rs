@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::busy::Late;
 use super::core::Core;
 use super::visit::Visit;
 use super::{Flow, Session, client_flag, route};
@@ -21,7 +22,8 @@ use crate::command::script::running::{Host, Refusal, Running};
 use crate::command::script::{api, library};
 use crate::keyspace::Access;
 use crate::observe::crash;
-use crate::resp::{Args, CommandBuilder, Out};
+use crate::observe::log::warning;
+use crate::resp::{Args, CommandBuilder, Out, OwnedCommand};
 use crate::shard::execute::{Hands, Run, execute};
 use crate::shard::lending::CoreSet;
 
@@ -66,6 +68,13 @@ struct Runner<'a, 'h> {
     /// Memory was short when it began, and it may not ignore that.
     is_short: bool,
     wrote: bool,
+    /// The command that runs it.
+    words: &'a Args<'a>,
+    function: Option<Vec<u8>>,
+    /// Clock ticks when it began, and how many it may take until others are answered.
+    began: u64,
+    patience: u64,
+    started_ms: u64,
 }
 
 /// Runs the script `session` has pending; its reply is in `session.out` afterwards. Returns whether it failed.
@@ -99,6 +108,10 @@ pub fn run(
     let mut out = std::mem::replace(&mut session.out, Out::new());
     session.out.set_proto(proto);
     let db = session.client.db;
+    let patience = match core.settings.busy_reply_threshold_ms {
+        0 => u64::MAX,
+        ms => ms.saturating_mul(1000 * ticks::per_us()),
+    };
     let is_short = is_memory_short(core) && !flags.has(Flags::ALLOW_OOM);
     let mut runner = Runner {
         core,
@@ -109,6 +122,14 @@ pub fn run(
         may_write: !pending.is_readonly && !flags.has(Flags::NO_WRITES),
         is_short,
         wrote: false,
+        words: args,
+        function: match &pending.subject {
+            Subject::Script(_) => None,
+            Subject::Function(function) => Some(function.name.clone()),
+        },
+        began: ticks::now(),
+        patience,
+        started_ms: now_ms,
     };
     let mut running = Running {
         host: &mut runner,
@@ -119,6 +140,7 @@ pub fn run(
     };
     let mark = out.mark();
     let ended = call(&pending, args, &mut running, &mut out);
+    core.forget_late();
     if ended.failed && !ended.is_counted {
         core.stats.count_error_reply(out.since(mark));
     }
@@ -297,7 +319,26 @@ impl Host for Runner<'_, '_> {
     }
 
     fn attend(&mut self) -> bool {
-        false
+        if ticks::now().wrapping_sub(self.began) < self.patience {
+            return false;
+        }
+        let core = &mut *self.core;
+        if core.busy.here.is_none() {
+            let words = OwnedCommand::from_args(self.words);
+            let function = self.function.clone();
+            core.announce_late(
+                Late { function, words, started_ms: self.started_ms, wrote: false, killed: false },
+                self.held,
+            );
+            warning(
+                "Slow script detected: still in execution. You can try killing the script using the SCRIPT KILL command.",
+            );
+        }
+        if let Some(late) = &mut core.busy.here {
+            late.wrote = self.wrote;
+        }
+        core.turn_while_busy();
+        core.is_stopping() || core.busy.here.as_ref().is_some_and(|late| late.killed)
     }
 
     fn may_run(&mut self, args: &Args<'_>) -> Option<bool> {
@@ -306,7 +347,7 @@ impl Host for Runner<'_, '_> {
     }
 
     fn kill_text(&self) -> &'static str {
-        "Script killed by user with SCRIPT KILL."
+        "Script killed by user with SCRIPT KILL..."
     }
 }
 

@@ -361,7 +361,10 @@ fn set_metatable(stack: &mut Stack<'_>) -> Native {
 fn pcall(stack: &mut Stack<'_>) -> Native {
     let count = stack.top();
     if count == 0 {
-        return Err(Raise::Argument(1, c"value expected"));
+        // What redis answers: it has put the result in front and calls that.
+        stack.push_bool(false);
+        stack.push_bytes("attempt to call a boolean value");
+        return Ok(2);
     }
     if stack.pcall(count - 1, 0) {
         stack.push_bool(true);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a reply shows the libraries of one moment. Bounds: none.
 
+use super::super::busy::{Kill, Look};
 use super::super::core::Core;
 use super::super::{Control, Flow, Session};
 use super::{at_most, is};
@@ -72,12 +73,29 @@ fn describe(out: &mut crate::resp::Out, function: &Function) {
     set.for_each(|(name, _)| out.simple(name));
 }
 
-fn stats(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+fn stats(_: &mut Core, _: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
+    Ok(Flow::Visit(Box::new(Look { found: None, is_script: false, write: write_stats })))
+}
+
+fn write_stats(look: &Look, session: &mut Session) {
     let (libraries, _) = room::libraries();
     let out = &mut session.out;
     out.map(2);
     out.bulk(b"running_script");
-    out.null();
+    match &look.found {
+        None => out.null(),
+        Some((name, words, age_ms)) => {
+            out.map(3);
+            out.bulk(b"name");
+            out.bulk(name);
+            out.bulk(b"command");
+            let words = words.args();
+            out.array(words.len());
+            words.iter().for_each(|word| out.bulk(word));
+            out.bulk(b"duration_ms");
+            out.integer(*age_ms as i64);
+        }
+    }
     out.bulk(b"engines");
     out.map(1);
     out.bulk(b"LUA");
@@ -86,7 +104,6 @@ fn stats(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, Repl
     out.integer(libraries.list.len() as i64);
     out.bulk(b"functions_count");
     out.integer(libraries.function_count() as i64);
-    Ok(Flow::Done)
 }
 
 fn dump(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
@@ -98,5 +115,5 @@ fn dump(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow,
 }
 
 fn kill(_: &mut Core, _: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
-    Err(ReplyError::Text("NOTBUSY No scripts in execution right now."))
+    Ok(Flow::Visit(Box::new(Kill { of_function: true, outcome: None })))
 }

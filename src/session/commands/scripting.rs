@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::super::busy::Kill;
 use super::super::core::Core;
 use super::super::script::{Pending, Subject};
 use super::super::{Control, Flow, Session};
@@ -170,7 +171,7 @@ fn script_flush(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<
 }
 
 fn script_kill(_: &mut Core, _: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
-    Err(ReplyError::Text("NOTBUSY No scripts in execution right now."))
+    Ok(Flow::Visit(Box::new(Kill { of_function: false, outcome: None })))
 }
 
 /// SCRIPT DEBUG: there is no debugger, so only NO is obeyed.
