@@ -17,6 +17,7 @@ pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+pub mod script;
 pub mod set;
 pub mod stream;
 pub mod string;

@@ -44,6 +44,8 @@ pub struct Run<'a> {
     pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
+    /// Whether what it changes goes to the log (a script may forbid that).
+    pub is_logged: bool,
 }
 
 /// Runs one command; its reply is in `out` afterwards. Returns whether it failed.
@@ -54,7 +56,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         Hands::One(shard) => {
             let Shard { space, log, .. } = &mut **shard;
             space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-            let staging = if log.is_read() { Some(&mut log.staging) } else { None };
+            let staging = if log.is_read() && run.is_logged { Some(&mut log.staging) } else { None };
             call(run, Spaces::One(space), staging, out, outcome)
         }
         Hands::Many(map, shards, log_at) => {
@@ -66,7 +68,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
                         // Its core may have missed a CONFIG SET while the shard was away.
                         space.common.freshness = super::freshness(settings);
                         space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-                        if core == *log_at && log.is_read() {
+                        if core == *log_at && log.is_read() && run.is_logged {
                             staging = Some(&mut log.staging);
                         }
                         Some(space)
@@ -101,7 +103,7 @@ fn call<'a>(
     out: &'a mut Out,
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
-    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
+    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access, .. } = run;
     handler(&mut Cx {
         args,
         out,
