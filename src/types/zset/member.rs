@@ -125,4 +125,9 @@ unsafe impl Item for Member {
     fn hash_of(item: MemberRef<'_>) -> u64 {
         key_hash(item.text)
     }
+
+    fn duplicate(item: MemberRef<'_>) -> Self {
+        // Not another holder: the table's score must be its own. (Only the order is pinned, so this is never needed.)
+        Self::new(item.text, item.score)
+    }
 }
