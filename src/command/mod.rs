@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod bitmap;
+pub mod blocking;
 pub mod cx;
 pub mod describe;
 pub mod geo;
@@ -17,9 +18,11 @@ pub mod reply_error;
 pub mod row;
 pub mod rows;
 pub mod set;
+pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod tests;
 pub mod zset;
 
+pub use blocking::{BlockSpec, OnTimeout};
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

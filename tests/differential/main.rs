@@ -12,11 +12,8 @@ mod compare;
 mod control;
 mod exclusions;
 mod families;
-mod geos;
 mod lockstep;
-mod sets;
 mod traffic;
-mod zsets;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -12,18 +12,12 @@ mod control;
 mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
-#[path = "../differential/geos.rs"]
-mod geos;
 mod replica;
-#[path = "../differential/sets.rs"]
-mod sets;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../differential/traffic.rs"]
 mod traffic;
-#[path = "../differential/zsets.rs"]
-mod zsets;
 
 use std::collections::{BTreeMap, BTreeSet};
 

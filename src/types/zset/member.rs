@@ -126,8 +126,8 @@ unsafe impl Item for Member {
         key_hash(item.text)
     }
 
+    /// Never needed by a sorted set: a snapshot pins its order, not its table.
     fn duplicate(item: MemberRef<'_>) -> Self {
-        // Not another holder: the table's score must be its own. (Only the order is pinned, so this is never needed.)
         Self::new(item.text, item.score)
     }
 }
