@@ -139,6 +139,8 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// Text of a formatted error (`ReplyError::Formatted`).
     pub error_text: Vec<u8>,
+    /// Whether the command may block, and whether it wants to.
+    pub blocking: crate::command::blocking::Blocking,
 }
 
 /// The handler's view of one command.

@@ -5,8 +5,10 @@
 
 pub mod arguments;
 pub mod bitmap;
+pub mod blocking;
 pub mod cx;
 pub mod describe;
+pub mod geo;
 pub mod hash;
 pub mod keys;
 pub mod keyspec;
@@ -15,6 +17,7 @@ pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+pub mod script;
 pub mod set;
 pub mod stream;
 pub mod string;
@@ -22,4 +25,5 @@ pub mod string;
 mod tests;
 pub mod zset;
 
+pub use blocking::{BlockSpec, OnTimeout};
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

@@ -8,6 +8,7 @@ pub mod collection;
 pub mod element;
 pub mod encoding;
 pub mod field;
+pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod member;

@@ -29,7 +29,7 @@ pub fn limits(cx: &Cx<'_>) -> ZSetLimits {
 }
 
 /// Lets `write` reply from the sorted set at `key` (or from `None`), where it lies.
-fn reply_from(
+pub fn reply_from(
     cx: &mut Cx<'_>,
     key: &Key<'_>,
     write: impl FnOnce(&mut Out, Option<&ZSet>),
