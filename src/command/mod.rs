@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod bitmap;
+pub mod blocking;
 pub mod cx;
 pub mod describe;
 pub mod hash;
@@ -22,4 +23,5 @@ pub mod string;
 mod tests;
 pub mod zset;
 
+pub use blocking::{BlockSpec, OnTimeout};
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

@@ -444,6 +444,18 @@ impl Out {
         all
     }
 
+    /// Everything as shared buffers in sending order; nothing is copied.
+    pub fn into_pieces(self) -> smallvec::SmallVec<[Bytes; 3]> {
+        let Self { buf, pieces, tail, .. } = self;
+        let buf = Bytes::from(buf);
+        let rest = (tail < buf.len()).then(|| buf.slice(tail..));
+        let whole = pieces.into_iter().map(|piece| match piece {
+            Piece::Buffer(start, end) => buf.slice(start..end),
+            Piece::Attached(bytes) => bytes,
+        });
+        whole.chain(rest).collect()
+    }
+
     /// Everything as one shared buffer; nothing is copied if nothing was attached.
     pub fn into_bytes(self) -> Bytes {
         if self.pieces.is_empty() { Bytes::from(self.buf) } else { Bytes::from(self.to_vec()) }

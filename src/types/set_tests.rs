@@ -30,7 +30,7 @@ fn behaves_like_a_standard_set() {
         let (range, text_percent) = ([30, 300, 5000][round % 3], [0, 5, 60][round / 3 % 3]);
         for step in 0..800 {
             let text = member(&mut prng, range, text_percent);
-            let growing = step < 400 || step > 700;
+            let growing = !(400..=700).contains(&step);
             let changed = if prng.below(10) < if growing { 7 } else { 2 } {
                 let added = model.insert(text.clone());
                 assert_eq!(set.add(&text, &limits), added);

@@ -3,6 +3,11 @@
 //! Called by `traffic`. A command without a row is not generated; the harness prints which ones both servers know but
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
+#[path = "sets.rs"]
+mod sets;
+#[path = "zsets.rs"]
+mod zsets;
+
 use crate::control;
 use crate::traffic::{Args, Step, Traffic, words};
 
@@ -14,14 +19,7 @@ pub type Row = (&'static str, u64, Generator);
 
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {
-    STRING
-        .iter()
-        .chain(BITMAP)
-        .chain(GENERIC)
-        .chain(HASH)
-        .chain(crate::sets::SET)
-        .chain(crate::zsets::ZSET)
-        .copied()
+    STRING.iter().chain(BITMAP).chain(GENERIC).chain(HASH).chain(sets::SET).chain(zsets::ZSET).copied()
 }
 
 /// All rows.

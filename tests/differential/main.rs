@@ -13,9 +13,7 @@ mod control;
 mod exclusions;
 mod families;
 mod lockstep;
-mod sets;
 mod traffic;
-mod zsets;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -13,15 +13,11 @@ mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
 mod replica;
-#[path = "../differential/sets.rs"]
-mod sets;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../differential/traffic.rs"]
 mod traffic;
-#[path = "../differential/zsets.rs"]
-mod zsets;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -77,6 +77,37 @@ impl LongDouble {
     }
 }
 
+impl LongDouble {
+    /// `factor` times the value, rounded as a product of long doubles, then up to an integer; `None` if that is larger than an i64.
+    /// What is below an i64 becomes its least value, as on x86.
+    pub fn times_rounded_up(self, factor: u32) -> Option<i64> {
+        let (mantissa, exponent) = match self.class {
+            Class::Finite(mantissa, exponent) => (mantissa, exponent),
+            _ => return self.negative.then_some(i64::MIN),
+        };
+        let exact = Exact { mantissa: u128::from(mantissa) * u128::from(factor), exponent, sticky: false };
+        let Rounded::Finite(mantissa, exponent) = exact.round(EXTENDED) else {
+            return self.negative.then_some(i64::MIN);
+        };
+        let whole = match exponent {
+            ..=-64 => 0,
+            -63..=0 => mantissa >> -exponent,
+            _ if mantissa == 0 => 0,
+            // Mantissas are normalized: 64 bits and more are beyond an i64 anyway.
+            _ => u64::MAX,
+        };
+        let has_fraction = match exponent {
+            ..=-64 => mantissa != 0,
+            -63..=-1 => mantissa & ((1 << -exponent) - 1) != 0,
+            _ => false,
+        };
+        if self.negative {
+            return Some(i64::try_from(whole).map_or(i64::MIN, |whole| -whole));
+        }
+        i64::try_from(whole).ok()?.checked_add(i64::from(has_fraction))
+    }
+}
+
 /// Adds non-zero values, the first with the larger (or the same) exponent.
 fn add_aligned(a_negative: bool, a: (u64, i32), b_negative: bool, b: (u64, i32)) -> LongDouble {
     // `a` stands 62 bits up: room for a carry above and, with the sticky bit, for exact rounding below.
@@ -271,6 +302,28 @@ mod tests {
         assert!(parse_long_double(b"4e-4951").is_some_and(LongDouble::is_finite));
         let minus_infinity = parse_long_double(b"-inf").unwrap();
         assert!(!parse_long_double(b"inf").unwrap().add(minus_infinity).is_finite());
+    }
+
+    #[test]
+    fn a_multiple_is_rounded_up_to_an_integer() {
+        let times = |text: &str| parse_long_double(text.as_bytes()).unwrap().times_rounded_up(1000);
+        for (text, wanted) in [
+            ("0", Some(0)),
+            ("1", Some(1000)),
+            ("0.0005", Some(1)),
+            ("-0.0005", Some(0)),
+            ("-0.5", Some(-500)),
+            ("1.5", Some(1500)),
+            ("4e-4951", Some(1)),
+            ("9223372036854775.807", Some(i64::MAX)),
+            ("9223372036854775.808", None),
+            ("inf", None),
+            ("1e4932", None),
+            ("-1e30", Some(i64::MIN)),
+            ("-inf", Some(i64::MIN)),
+        ] {
+            assert_eq!(times(text), wanted, "{text}");
+        }
     }
 
     #[test]

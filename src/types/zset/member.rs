@@ -125,4 +125,9 @@ unsafe impl Item for Member {
     fn hash_of(item: MemberRef<'_>) -> u64 {
         key_hash(item.text)
     }
+
+    /// Never needed by a sorted set: a snapshot pins its order, not its table.
+    fn duplicate(item: MemberRef<'_>) -> Self {
+        Self::new(item.text, item.score)
+    }
 }
