@@ -8,6 +8,7 @@ pub mod bitmap;
 pub mod cx;
 pub mod describe;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keys;
 pub mod keyspec;
 pub mod lookup;

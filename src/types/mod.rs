@@ -9,6 +9,7 @@ pub mod element;
 pub mod encoding;
 pub mod field;
 pub mod hash;
+pub mod hll;
 pub mod list;
 pub mod member;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Called by `traffic`. A command without a row is not generated; the harness prints which ones both servers know but
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
+#[path = "hyperloglogs.rs"]
+mod hyperloglogs;
 #[path = "sets.rs"]
 mod sets;
 
@@ -17,7 +19,14 @@ pub type Row = (&'static str, u64, Generator);
 
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {
-    STRING.iter().chain(BITMAP).chain(GENERIC).chain(HASH).chain(sets::SET).copied()
+    STRING
+        .iter()
+        .chain(BITMAP)
+        .chain(GENERIC)
+        .chain(HASH)
+        .chain(sets::SET)
+        .chain(hyperloglogs::HYPERLOGLOG)
+        .copied()
 }
 
 /// All rows.
