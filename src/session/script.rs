@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::busy::Late;
 use super::core::Core;
 use super::visit::Visit;
-use super::{Flow, Session, client_flag, route};
+use super::{Flow, Session, client_flag, gate, route};
 use crate::base::{memory, ticks};
 use crate::command::lookup::Command;
 use crate::command::row::flag;
@@ -237,6 +237,7 @@ impl Runner<'_, '_> {
         let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
         let mut access = Access::at(self.now_ms);
         access.touch = self.session.client.flags & client_flag::NO_TOUCH == 0;
+        outcome.caller = gate::caller(core, self.session, command.row, args, true);
         let run = Run {
             row: command.row,
             handler,
