@@ -96,6 +96,11 @@ impl Out {
         self.line(b'+', text.as_bytes());
     }
 
+    /// A simple string of any bytes without line ends.
+    pub fn simple_bytes(&mut self, text: &[u8]) {
+        self.line(b'+', text);
+    }
+
     /// An error; the text begins with its code (`ERR …`). Line ends inside become blanks, as in redis.
     pub fn error_text(&mut self, text: &str) {
         self.error_bytes(text.as_bytes());
@@ -192,6 +197,11 @@ impl Out {
     /// An integer of any size as text; a bulk string in RESP2.
     pub fn big_number(&mut self, digits: &str) {
         if self.proto >= 3 { self.line(b'(', digits.as_bytes()) } else { self.bulk(digits.as_bytes()) }
+    }
+
+    /// [`Out::big_number`] of any bytes without line ends.
+    pub fn big_number_bytes(&mut self, digits: &[u8]) {
+        if self.proto >= 3 { self.line(b'(', digits) } else { self.bulk(digits) }
     }
 
     /// Text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2.

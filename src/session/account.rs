@@ -140,6 +140,16 @@ impl Core {
         }
     }
 
+    /// Shows a command a script calls to MONITOR clients.
+    #[inline]
+    pub fn feed_monitors_from_script(&mut self, session: &mut Session, args: &Args<'_>, row: &Row) {
+        if !self.monitors.is_empty() && !row.flags.has(flag::SKIP_MONITOR) && !row.flags.has(flag::ADMIN) {
+            let peer = std::mem::replace(&mut session.peer, "lua".into());
+            self.send_to_monitors(session, args);
+            session.peer = peer;
+        }
+    }
+
     /// Shows a command to MONITOR clients, whatever it is.
     #[cold]
     pub fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {

@@ -72,6 +72,9 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         );
         return refuse(core, session, command, text);
     }
+    if let Some(text) = core.busy.refuses(row) {
+        return refuse(core, session, command, text);
+    }
     if core.paused.holds(core.now_ms, row, session) {
         session.client.last_command = Some(row);
         return Verdict::Paused;
@@ -111,6 +114,9 @@ fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'
     let place = super::pubsub::place_of_command(core, command.row, args);
     let cores = match is_control {
         _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
+        true if super::commands::scripting::runs_script(command.row) => {
+            super::commands::scripting::queued_cores(core, command.row, args)
+        }
         true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
         true if command.row.first_key == 0 || command.row.flags.has(flag::PUBSUB) => Default::default(),
         _ => route::cores_of(core, command.row, args),
@@ -132,12 +138,7 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
 }
 
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
-pub(super) fn refuse(
-    core: &mut Core,
-    session: &mut Session,
-    command: Command,
-    text: impl AsRef<[u8]>,
-) -> Verdict {
+pub fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
     core.stats.reject(command.id);
     forget_caching(session, Some(command.row));
     let mut text = text.as_ref();

@@ -150,6 +150,8 @@ pub struct Core {
     pub slowlog: crate::observe::slowlog::SlowLog,
     /// Latency samples of this core.
     pub latency: crate::observe::latency::Latency,
+    /// Scripts that take too long.
+    pub busy: super::busy::Busy,
     /// Until when commands pause, and whether only writes do.
     pub paused: super::pause::Pause,
     /// Clients at home here that wait in a blocking command.
@@ -224,6 +226,7 @@ impl Core {
             tracking: Default::default(),
             slowlog: Default::default(),
             latency: Default::default(),
+            busy: Default::default(),
             paused: Default::default(),
             blocked: Default::default(),
             unwatch_later: Vec::new(),
@@ -324,6 +327,18 @@ impl Core {
         self.drain_waiting();
         self.end_turn();
         true
+    }
+
+    /// Handles all that has arrived, without a budget and without those that wait: the core is in the middle of something long.
+    pub fn take_arrivals(&mut self) {
+        self.ring.reap(&mut self.completions);
+        self.mesh.receive(&mut self.inbox);
+        while let Some(completion) = self.completions.pop_front() {
+            self.complete(completion);
+        }
+        while let Some(message) = self.inbox.pop_front() {
+            self.handle(message);
+        }
     }
 
     /// Publishes effects, then lets replies and messages leave.

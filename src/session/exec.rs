@@ -5,7 +5,7 @@
 
 use super::core::Core;
 use super::multi::{self, Exec};
-use super::run::{Next, call_control, collect, end_reply_mode, release, run_one, send_home};
+use super::run::{Next, call_control, collect, end_reply_mode, release, run_one, send_home, wants_shards};
 use super::{Session, client_flag, gate, widen};
 use crate::command::lookup::Command;
 use crate::resp::Args;
@@ -98,7 +98,7 @@ fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &A
     }
     if let Some(control) = core.shared.controls[command.id as usize] {
         let next = call_control(core, session, command, control, args);
-        if session.handler.is_none() {
+        if !wants_shards(session) {
             return matches!(next, Next::Again);
         }
     }

@@ -15,6 +15,7 @@ pub mod account;
 pub mod admit;
 pub mod berth;
 pub mod blocking;
+pub mod busy;
 pub mod client_limits;
 pub mod commands;
 pub mod connection;
@@ -33,6 +34,7 @@ pub mod receive;
 pub mod redact;
 pub mod route;
 pub mod run;
+pub mod script;
 pub mod shadow;
 pub mod split;
 pub mod steps;
@@ -60,6 +62,8 @@ pub enum Flow {
     Exec,
     /// Run this handler with every shard in hand (DEBUG DIGEST and its like).
     OnAllShards(Handler),
+    /// Run this script with its shards in hand.
+    Script(Box<script::Pending>),
     /// Reply, then close.
     Close,
 }
@@ -186,6 +190,8 @@ pub struct Session {
     pub blocked: Option<Box<blocking::Blocked>>,
     /// How many commands have blocked so far.
     pub blocks: u64,
+    /// A script likewise, with the shards it needs.
+    pub script: Option<Box<script::Pending>>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// Where the keys of its next commands are.
@@ -219,6 +225,7 @@ impl Session {
             handler: None,
             blocked: None,
             blocks: 0,
+            script: None,
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,

@@ -14,7 +14,9 @@ use super::exec::{begin_exec, run_exec};
 use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, blocking, client_flag, pubsub, route, split, widen};
+use super::{
+    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, pubsub, route, script, split, widen,
+};
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::row::{Handler, Row, flag};
@@ -174,6 +176,10 @@ fn resume(core: &mut Core, session: &mut Session) -> Next {
             }
         };
     }
+    if core.busy.is_on() && busy::cancel_exec(core, session) {
+        end_reply_mode(session);
+        return Next::Again;
+    }
     match session.exec.take() {
         Some(exec) => run_exec(core, session, exec),
         None => Next::Again,
@@ -214,13 +220,10 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
         }
     }
     let next = match core.shared.controls[command.id as usize] {
-        Some(control) if is_keyless(command.row) && session.handler.is_none() => {
+        Some(control) if is_keyless(command.row) && !wants_shards(session) => {
             let next = call_control(core, session, command, control, args);
             begin_exec(core, session);
-            match session.handler {
-                Some(_) => run_on_shards(core, session, command, args),
-                None => next,
-            }
+            if wants_shards(session) { run_on_shards(core, session, command, args) } else { next }
         }
         _ => run_on_shards(core, session, command, args),
     };
@@ -236,13 +239,39 @@ fn is_keyless(row: &Row) -> bool {
     row.first_key == 0 || row.flags.has(flag::PUBSUB)
 }
 
+/// Whether a control command has left something to be run on shards.
+#[inline]
+pub(super) fn wants_shards(session: &Session) -> bool {
+    session.handler.is_some() || session.script.is_some()
+}
+
+/// The cores whose shards the command at hand needs.
+#[inline]
+fn wanted_cores(core: &Core, session: &Session, command: Command, args: &Args<'_>) -> CoreSet {
+    match (&session.handler, &session.script) {
+        (Some(_), _) => CoreSet::all(core.cores()),
+        (None, Some(pending)) => pending.cores,
+        (None, None) => route::cores_of(core, command.row, args),
+    }
+}
+
+/// A late script has a shard the command needs: it is refused. Whether it was.
+#[cold]
+fn refuse_if_busy(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
+    let wanted = match &session.lent {
+        Some(lent) => lent.wanted(),
+        None => wanted_cores(core, session, command, args),
+    };
+    busy::refuse(core, session, command, wanted)
+}
+
 /// Collects the shards a command needs (they may be here already), then runs it.
 fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> Next {
+    if core.busy.is_on() && refuse_if_busy(core, session, command, args) {
+        return Next::Done;
+    }
     if session.lent.is_none() {
-        let wanted = match session.handler {
-            Some(_) => CoreSet::all(core.cores()),
-            None => route::cores_of(core, command.row, args),
-        };
+        let wanted = wanted_cores(core, session, command, args);
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(shard) = core.shard.take() else { return Next::Wait };
@@ -374,6 +403,10 @@ pub(super) fn run_one(
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
+    if session.script.is_some() {
+        let failed = script::run(core, session, args, hands, now_ms);
+        return core.account(session, command, args, started, failed);
+    }
     let mark = session.out.mark();
     let handler = session.handler.take();
     let control = core.shared.controls[command.id as usize].filter(|_| handler.is_none());
@@ -462,13 +495,15 @@ pub(super) fn call_control(
     let result = control(core, session, args);
     match (&result, session.exec.as_mut()) {
         (Ok(Flow::OnAllShards(_)), _) => {}
+        (Ok(Flow::Script(_)), _) if !core.monitors.is_empty() => core.send_to_monitors(session, args),
+        (Ok(Flow::Script(_)), _) => {}
         (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => {
             exec.shown = Some(OwnedCommand::from_args(args))
         }
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
-    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Visit(_))) {
+    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Script(_) | Flow::Visit(_))) {
         core.account(session, command, args, started, result.is_err());
     }
     match result {
@@ -481,6 +516,10 @@ pub(super) fn call_control(
         Ok(Flow::Exec) => Next::Again,
         Ok(Flow::OnAllShards(handler)) => {
             session.handler = Some(handler);
+            Next::Again
+        }
+        Ok(Flow::Script(pending)) => {
+            session.script = Some(pending);
             Next::Again
         }
         Ok(Flow::Close) => {

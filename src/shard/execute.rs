@@ -54,7 +54,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         Hands::One(shard) => {
             let Shard { space, log, .. } = &mut **shard;
             space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-            let staging = if log.is_read() { Some(&mut log.staging) } else { None };
+            let staging = if log.is_read() && !outcome.is_unlogged { Some(&mut log.staging) } else { None };
             call(run, Spaces::One(space), staging, out, outcome)
         }
         Hands::Many(map, shards, log_at) => {
@@ -66,7 +66,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
                         // Its core may have missed a CONFIG SET while the shard was away.
                         space.common.freshness = super::freshness(settings);
                         space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-                        if core == *log_at && log.is_read() {
+                        if core == *log_at && log.is_read() && !outcome.is_unlogged {
                             staging = Some(&mut log.staging);
                         }
                         Some(space)

@@ -5,6 +5,10 @@
 
 #[path = "geos.rs"]
 mod geos;
+#[path = "hyperloglogs.rs"]
+mod hyperloglogs;
+#[path = "lists.rs"]
+mod lists;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]
@@ -29,13 +33,12 @@ const FAMILIES: &[&[Row]] = &[
     GENERIC,
     HASH,
     geos::GEO,
+    lists::LIST,
     sets::SET,
+    streams::STREAM,
     zsets::ZSET,
+    hyperloglogs::HYPERLOGLOG,
 ];
-
-/// The rows of each family.
-const FAMILIES: &[&[Row]] =
-    &[STRING, BITMAP, GENERIC, HASH, geos::GEO, sets::SET, streams::STREAM, zsets::ZSET];
 
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {

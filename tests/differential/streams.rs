@@ -229,12 +229,11 @@ fn xsetid(t: &mut Traffic) -> Vec<Step> {
 
 /// Commands on a whole key, aimed at streams.
 fn whole(t: &mut Traffic) -> Vec<Step> {
-    match t.prng.below(6) {
+    match t.prng.below(5) {
         0 => line!("DEL", key(t)),
         1 => line!("COPY", key(t), key(t), "REPLACE"),
         2 => line!("RENAME", key(t), key(t)),
         3 => line!("TYPE", key(t)),
-        4 => vec![Step::Restore { from: key(t), to: key(t) }],
         _ => line!("OBJECT", "ENCODING", key(t)),
     }
 }
@@ -269,5 +268,6 @@ pub const STREAM: &[Row] = &[
     ("xautoclaim", 6, xautoclaim),
     ("xinfo", 10, xinfo),
     ("xsetid", 2, xsetid),
+    ("restore", 1, |t| vec![Step::Restore { from: key(t), to: key(t) }]),
     ("type", 2, whole),
 ];

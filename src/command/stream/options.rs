@@ -7,7 +7,7 @@ use crate::base::number::parse_i64;
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
 use crate::types::stream::id::ParsedId;
-use crate::types::stream::{Keep, Stream, StreamId};
+use crate::types::stream::{Keep, Node, Stream, StreamId};
 use smallvec::SmallVec;
 
 /// A wish to trim.
@@ -48,7 +48,7 @@ impl Trim {
         words[self.at - 1] = b"=".to_vec();
         words[self.at] = match self.keep {
             Keep::Length(_) => stream.length.to_string().into_bytes(),
-            Keep::From(_) => stream.first_id.text(),
+            Keep::From(_) => stream.first.text(),
         };
     }
 
@@ -63,15 +63,16 @@ impl Trim {
 pub struct Resolved {
     /// Entries left.
     pub length: u64,
-    /// The first of them.
-    pub first_id: StreamId,
+    /// The first of them, deleted ones included; the last ID there can be if there is none.
+    pub first: StreamId,
 }
 
 impl Resolved {
     /// As it is now.
     pub fn of(stream: &Stream) -> Self {
-        let counters = stream.counters();
-        Self { length: counters.length, first_id: counters.first_id }
+        let nodes = stream.nodes();
+        let first = nodes.first().and_then(|at| nodes.leaf(&at).map(Node::master));
+        Self { length: stream.len() as u64, first: first.unwrap_or(StreamId::MAX) }
     }
 }
 

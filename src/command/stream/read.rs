@@ -275,7 +275,10 @@ fn publish(cx: &mut Cx<'_>, key: &Key<'_>, wish: &Wish<'_>, delivery: &Delivery)
             propagate_claim(cx, (key.bytes, group, consumer), &record, id);
         }
     }
-    if let Some((last_id, entries_read)) = delivery.position {
+    // As redis 7.0: with pending entries their XCLAIMs carry the position (but not the entries read).
+    if let Some((last_id, entries_read)) = delivery.position
+        && wish.noack
+    {
         propagate_position(cx, key.bytes, group, last_id, entries_read);
     }
     cx.outcome.dirty = dirty;

@@ -13,8 +13,10 @@ pub mod client_row;
 pub mod connection;
 pub mod debug;
 pub mod debug_stream;
+pub mod functions;
 pub mod monitor;
 pub mod process;
+pub mod scripting;
 pub mod tracking;
 
 use super::Control;
@@ -35,6 +37,8 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         process::CONTROLS,
         debug::CONTROLS,
         acl::CONTROLS,
+        scripting::CONTROLS,
+        functions::CONTROLS,
     ];
     lists.concat()
 }
