@@ -137,6 +137,8 @@ pub struct Outcome {
     pub dirty: u64,
     /// Keyspace events, in order.
     pub events: Vec<Event>,
+    /// What the command changes is not to be propagated: a script asked for that (`redis.set_repl`).
+    pub is_unlogged: bool,
     /// Text of a formatted error (`ReplyError::Formatted`).
     pub error_text: Vec<u8>,
     /// Whether the command may block, and whether it wants to.

@@ -10,6 +10,7 @@ pub mod cx;
 pub mod describe;
 pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keys;
 pub mod keyspec;
 pub mod list;

@@ -240,12 +240,14 @@ fn is_keyless(row: &Row) -> bool {
 }
 
 /// Whether a control command has left something to be run on shards.
+#[inline]
 pub(super) fn wants_shards(session: &Session) -> bool {
     session.handler.is_some() || session.script.is_some()
 }
 
 /// The cores whose shards the command at hand needs.
-fn wanted(core: &Core, session: &Session, command: Command, args: &Args<'_>) -> CoreSet {
+#[inline]
+fn wanted_cores(core: &Core, session: &Session, command: Command, args: &Args<'_>) -> CoreSet {
     match (&session.handler, &session.script) {
         (Some(_), _) => CoreSet::all(core.cores()),
         (None, Some(pending)) => pending.cores,
@@ -253,19 +255,23 @@ fn wanted(core: &Core, session: &Session, command: Command, args: &Args<'_>) -> 
     }
 }
 
+/// A late script has a shard the command needs: it is refused. Whether it was.
+#[cold]
+fn refuse_if_busy(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
+    let wanted = match &session.lent {
+        Some(lent) => lent.wanted(),
+        None => wanted_cores(core, session, command, args),
+    };
+    busy::refuse(core, session, command, wanted)
+}
+
 /// Collects the shards a command needs (they may be here already), then runs it.
 fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> Next {
-    if core.busy.is_on() {
-        let wanted = match &session.lent {
-            Some(lent) => lent.wanted(),
-            None => wanted(core, session, command, args),
-        };
-        if busy::refuse(core, session, command, wanted) {
-            return Next::Done;
-        }
+    if core.busy.is_on() && refuse_if_busy(core, session, command, args) {
+        return Next::Done;
     }
     if session.lent.is_none() {
-        let wanted = wanted(core, session, command, args);
+        let wanted = wanted_cores(core, session, command, args);
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(shard) = core.shard.take() else { return Next::Wait };
@@ -455,7 +461,6 @@ pub fn call_handler(
         settings,
         map: &map,
         access,
-        is_logged: true,
     };
     core.prepare_tracking(hands);
     let failed = execute(hands, run, &mut session.out, &mut outcome);

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use super::busy::Late;
 use super::core::Core;
-use super::visit::Visit;
-use super::{Flow, Session, client_flag, route};
+use super::run::call_handler;
+use super::{Control, Flow, Session, gate, route};
+use crate::acl::{Denied, Reason};
 use crate::base::{memory, ticks};
 use crate::command::lookup::Command;
-use crate::command::row::flag;
+use crate::command::row::{Handler, Row, flag};
 use crate::command::script::engine::{self, Ended, Engine};
 use crate::command::script::room::{Flags, Function, Script};
 use crate::command::script::running::{Host, Refusal, Running};
@@ -24,7 +25,7 @@ use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::observe::log::warning;
 use crate::resp::{Args, CommandBuilder, Out, OwnedCommand};
-use crate::shard::execute::{Hands, Run, execute};
+use crate::shard::execute::{Hands, propagate_publish};
 use crate::shard::lending::CoreSet;
 
 /// What is to be run.
@@ -196,6 +197,19 @@ fn is_memory_short(core: &Core) -> bool {
     core.settings.maxmemory > 0 && memory::used() > core.settings.maxmemory
 }
 
+/// What a script is told whose caller may not run its command.
+fn denied_text(denied: Denied) -> &'static str {
+    match denied.reason {
+        Reason::Key => {
+            "The user executing the script can't access at least one of the keys mentioned in the command arguments"
+        }
+        Reason::Channel => {
+            "The user executing the script can't publish to the channel mentioned in the command"
+        }
+        _ => "The user executing the script can't run this command or subcommand",
+    }
+}
+
 fn refuse<T>(text: &str) -> Result<T, Refusal> {
     Err(Refusal(text.as_bytes().to_vec()))
 }
@@ -213,6 +227,9 @@ impl Runner<'_, '_> {
         if row.flags.has(flag::NOSCRIPT) {
             return refuse("This Redis command is not allowed from script");
         }
+        if let Err(denied) = gate::may_run(self.core, self.session, row, args, true) {
+            return refuse(denied_text(denied));
+        }
         if !self.may_write && row.flags.has(flag::WRITE | flag::MAY_REPLICATE) {
             return refuse("Write commands are not allowed from read-only scripts.");
         }
@@ -223,63 +240,71 @@ impl Runner<'_, '_> {
         Ok(command)
     }
 
-    /// Runs a command on the shards in hand.
-    fn on_shards(
-        &mut self,
-        command: Command,
-        handler: crate::command::row::Handler,
-        args: &Args<'_>,
-        out: &mut Out,
-        effects: bool,
-    ) -> bool {
+    /// Runs a command on the shards in hand; its reply goes to `session.out`.
+    fn on_shards(&mut self, row: &'static Row, handler: Handler, args: &Args<'_>, effects: bool) -> bool {
         let core = &mut *self.core;
-        let mut outcome = std::mem::take(&mut core.outcome);
-        let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
-        let mut access = Access::at(self.now_ms);
-        access.touch = self.session.client.flags & client_flag::NO_TOUCH == 0;
-        let run = Run {
-            row: command.row,
-            handler,
-            args: args.skip(0),
-            db: self.session.client.db,
-            now_ms: self.now_ms,
-            wall_offset_ms: core.wall_offset_ms,
-            settings: &settings,
-            map: &map,
-            access,
-            is_logged: effects,
-        };
-        let failed = execute(self.hands, run, out, &mut outcome);
-        if !outcome.events.is_empty() {
-            core.publish_events(&mut outcome.events);
-        }
-        core.outcome = outcome;
+        core.outcome.is_unlogged = !effects;
+        core.outcome.blocking.may_block = false;
+        let access = Access::at(self.now_ms);
+        let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
+        core.outcome.is_unlogged = false;
+        core.track_command(self.session, row, args, self.hands);
         failed
     }
 
+    /// PUBLISH and SPUBLISH: heard from here, logged with the script's writes.
+    fn publish(&mut self, args: &Args<'_>, effects: bool) {
+        let sharded = args.get(0).len() == "spublish".len();
+        let receivers = self.core.publish(sharded, args.get(1), args.get(2), args.shared(2));
+        let shard = match self.hands {
+            Hands::One(shard) => Some(&mut **shard),
+            Hands::Many(_, shards, log_at) => shards[*log_at].as_deref_mut(),
+        };
+        if let Some(shard) = shard.filter(|_| effects) {
+            propagate_publish(shard, self.session.client.db, args);
+        }
+        self.session.out.integer(receivers as i64);
+    }
+
     /// Runs a command of the session itself. One that visits every core sees only this one: a script cannot travel.
-    fn control(&mut self, command: Command, control: super::Control, args: &Args<'_>, out: &mut Out) -> bool {
-        self.session.out.set_proto(out.proto());
-        let result = control(self.core, self.session, args);
-        match result {
-            Ok(Flow::Visit(visit)) => {
-                let mut visit: Box<dyn Visit> = visit;
+    fn control(&mut self, command: Command, control: Control, args: &Args<'_>) -> bool {
+        match control(self.core, self.session, args) {
+            Ok(Flow::Visit(mut visit)) => {
                 visit.at(self.core, self.session);
                 visit.finish(self.core, self.session);
             }
-            Ok(Flow::OnAllShards(handler)) => {
-                return self.on_shards(command, handler, args, out, true);
-            }
+            Ok(Flow::OnAllShards(handler)) => return self.on_shards(command.row, handler, args, true),
             Ok(_) => {}
             Err(error) => {
-                self.session.out.clear();
                 let text = std::mem::take(&mut self.core.outcome.error_text);
+                self.session.out.clear();
                 self.session.out.error_bytes(error.text(&text));
+                return true;
             }
         }
-        out.append(&self.session.out);
-        self.session.out.clear();
-        out.segment(0).is_some_and(|bytes| bytes.first() == Some(&b'-'))
+        false
+    }
+
+    /// Runs an admitted command; its reply goes to `session.out`.
+    fn dispatch(&mut self, command: Command, args: &Args<'_>, effects: bool) -> Result<bool, Refusal> {
+        let row = command.row;
+        if row.flags.has(flag::PUBSUB) && row.flags.has(flag::MAY_REPLICATE) {
+            self.publish(args, effects);
+            return Ok(false);
+        }
+        match (self.core.shared.controls[command.id as usize], row.handler) {
+            (Some(control), _) if row.first_key == 0 || row.flags.has(flag::PUBSUB) => {
+                Ok(self.control(command, control, args))
+            }
+            (_, Some(handler)) => {
+                let needed = route::cores_of(self.core, row, args);
+                if needed.0 & !self.held.0 != 0 {
+                    return refuse("Script attempted to access keys that it has not declared");
+                }
+                Ok(self.on_shards(row, handler, args, effects))
+            }
+            _ => refuse("Unknown Redis command called from script"),
+        }
     }
 }
 
@@ -299,18 +324,11 @@ impl Host for Runner<'_, '_> {
         let started = ticks::now();
         self.core.feed_monitors_from_script(self.session, args, command.row);
         crash::note(command.row, self.session.id);
-        let control = self.core.shared.controls[command.id as usize];
-        let failed = match (control, command.row.handler) {
-            (Some(control), _) if command.row.first_key == 0 => self.control(command, control, args, out),
-            (_, Some(handler)) => {
-                let needed = route::cores_of(self.core, command.row, args);
-                if needed.0 & !self.held.0 != 0 && !command.row.keyspecs.is_empty() {
-                    return refuse("Script attempted to access keys that are not its own");
-                }
-                self.on_shards(command, handler, args, out, effects)
-            }
-            _ => return refuse("Unknown Redis command called from script"),
-        };
+        self.session.out.set_proto(out.proto());
+        let ran = self.dispatch(command, args, effects);
+        std::mem::swap(out, &mut self.session.out);
+        self.session.out.clear();
+        let failed = ran?;
         if failed {
             self.core.stats.count_error_reply(out.segment(0).unwrap_or_default());
         }
@@ -343,7 +361,8 @@ impl Host for Runner<'_, '_> {
 
     fn may_run(&mut self, args: &Args<'_>) -> Option<bool> {
         let command = self.core.shared.table.find(args).ok()?;
-        command.row.arity_fits(args.len()).then_some(true)
+        let fits = command.row.arity_fits(args.len());
+        fits.then(|| gate::may_run(self.core, self.session, command.row, args, false).is_ok())
     }
 
     fn kill_text(&self) -> &'static str {

@@ -44,8 +44,6 @@ pub struct Run<'a> {
     pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
-    /// Whether what it changes goes to the log (a script may forbid that).
-    pub is_logged: bool,
 }
 
 /// Runs one command; its reply is in `out` afterwards. Returns whether it failed.
@@ -56,7 +54,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         Hands::One(shard) => {
             let Shard { space, log, .. } = &mut **shard;
             space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-            let staging = if log.is_read() && run.is_logged { Some(&mut log.staging) } else { None };
+            let staging = if log.is_read() && !outcome.is_unlogged { Some(&mut log.staging) } else { None };
             call(run, Spaces::One(space), staging, out, outcome)
         }
         Hands::Many(map, shards, log_at) => {
@@ -68,7 +66,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
                         // Its core may have missed a CONFIG SET while the shard was away.
                         space.common.freshness = super::freshness(settings);
                         space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-                        if core == *log_at && log.is_read() && run.is_logged {
+                        if core == *log_at && log.is_read() && !outcome.is_unlogged {
                             staging = Some(&mut log.staging);
                         }
                         Some(space)
@@ -103,7 +101,7 @@ fn call<'a>(
     out: &'a mut Out,
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
-    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access, .. } = run;
+    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
     handler(&mut Cx {
         args,
         out,

@@ -10,6 +10,7 @@ pub mod encoding;
 pub mod field;
 pub mod geo;
 pub mod hash;
+pub mod hll;
 pub mod list;
 pub mod member;
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 #[path = "geos.rs"]
 mod geos;
+#[path = "hyperloglogs.rs"]
+mod hyperloglogs;
 #[path = "lists.rs"]
 mod lists;
 #[path = "sets.rs"]
@@ -35,6 +37,7 @@ const FAMILIES: &[&[Row]] = &[
     sets::SET,
     streams::STREAM,
     zsets::ZSET,
+    hyperloglogs::HYPERLOGLOG,
 ];
 
 /// Rows of commands on keys.

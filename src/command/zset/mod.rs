@@ -5,6 +5,7 @@
 //! like their inputs. Source: redis 7.0's t_zset.c for replies, the order of checks, events and effects.
 
 pub mod add;
+pub mod blocking;
 pub mod combine;
 pub mod pop;
 pub mod range;
