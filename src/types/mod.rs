@@ -9,6 +9,8 @@ pub mod element;
 pub mod encoding;
 pub mod field;
 pub mod hash;
+pub mod hash_table;
+pub mod hash_ttl;
 pub mod hll;
 pub mod list;
 pub mod member;
