@@ -18,10 +18,10 @@
 //! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, gathering the logs by offset |
 //! | L3 | [`rdb`] | empty yet |
 //! | L4 | [`command`] | one row per command, the handlers by family, every error text, key specs |
+//! | L4 | [`acl`] | users and their rules, the check before a command, ACL LOG, the ACL file; pure, beside `command` so that scripts (L5) can ask |
 //! | L5 | [`shard`] | keyspace + log of a core; [`shard::execute`], the one door for writes; lending; upkeep |
 //! | L7 | [`session`] | connections and what runs on them: receive, admit, route, run, transactions, pub/sub, deliver |
 //! | L7 | [`observe`] | log, INFO, SLOWLOG, LATENCY, MEMORY, counters, crash report |
-//! | L7 | [`acl`] | empty yet |
 //! | L8 | [`server`] | boot, listening sockets, the registry of control commands, the network task, signals |
 //!
 //! A file imports only from its own layer and those below; `tests/tidy.rs` checks it. L6 (persistence, replication,
@@ -37,7 +37,7 @@
 //!    would wait there) and calls [`session::run::run`] with the bytes where they lie.
 //! 2. **Parse.** [`resp::Reader`] finds the words in place. A command cut by the end of the buffer is completed later; an argument of
 //!    32 KiB or more gets a buffer of its own, and one with 256 KiB or more missing is received by the kernel straight into it.
-//! 3. **Admit.** [`session::admit`], once per command and before any hop: known (its row), arity, password, DEBUG allowed, MULTI, maxmemory
+//! 3. **Admit.** [`session::admit`], once per command and before any hop: known (its row), arity, DEBUG allowed, password and rights ([`session::gate`]; an unrestricted user: one comparison), MULTI, maxmemory
 //!    (may evict), subscriber mode, CLIENT PAUSE. Within MULTI it is queued here and that is all.
 //! 4. **Route.** [`session::route`]: the row's key positions -> [`base::slot`] -> [`command::SlotMap`] -> the set of cores.
 //! 5. **Go there.** One core, this one: a plain call. One core, another (our case): the `Box<Session>`, unread input and unsent replies

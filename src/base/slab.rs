@@ -65,6 +65,14 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Asks the cache for the value of `id`.
+    #[inline]
+    pub fn prefetch(&self, id: u32) {
+        if let Some(place) = self.places.get(id as usize) {
+            super::cache::prefetch_value(place);
+        }
+    }
+
     /// The value of `id`, to change.
     #[inline]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {

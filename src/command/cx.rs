@@ -137,8 +137,12 @@ pub struct Outcome {
     pub dirty: u64,
     /// Keyspace events, in order.
     pub events: Vec<Event>,
+    /// What the command changes is not to be propagated: a script asked for that (`redis.set_repl`).
+    pub is_unlogged: bool,
     /// Text of a formatted error (`ReplyError::Formatted`).
     pub error_text: Vec<u8>,
+    /// Whether the command may block, and whether it wants to.
+    pub blocking: crate::command::blocking::Blocking,
 }
 
 /// The handler's view of one command.
@@ -262,6 +266,13 @@ impl<'a> Cx<'a> {
     pub fn read_beside_out(&mut self, key: &Key<'_>) -> (Option<Entry<'_>>, &mut Out) {
         let space = self.spaces.of(key);
         (space.db(self.db, self.access).read(key), &mut *self.out)
+    }
+
+    /// As [`Cx::lookup_write`], with the reply beside it.
+    #[inline]
+    pub fn write_beside_out(&mut self, key: &Key<'_>) -> (Option<EntryMut<'_>>, &mut Out) {
+        let space = self.spaces.of(key);
+        (space.db(self.db, self.access).write(key), &mut *self.out)
     }
 
     /// Looks a key up to change it.

@@ -5,19 +5,26 @@
 
 pub mod arguments;
 pub mod bitmap;
+pub mod blocking;
 pub mod cx;
 pub mod describe;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod keys;
 pub mod keyspec;
+pub mod list;
 pub mod lookup;
 pub mod reply_error;
 pub mod row;
 pub mod rows;
+pub mod script;
 pub mod set;
+pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod tests;
+pub mod zset;
 
+pub use blocking::{BlockSpec, OnTimeout};
 pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};

@@ -20,8 +20,9 @@ pub mod value;
 pub mod words;
 
 pub use compound::{OutputLimit, SavePoint};
+pub use file::FileError;
 pub use settings::{ClientMemory, EvictionPolicy, FsyncPolicy, PipelineOrder, Settings, ShutdownFlags};
-pub use store::{Config, Rename, SetBy, SetError, UserLine};
+pub use store::{Config, Rename, SetBy, SetError, UserLine, system_text};
 
 #[cfg(test)]
 mod tests;

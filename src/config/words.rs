@@ -48,6 +48,22 @@ pub fn split(line: &[u8]) -> Option<Line<'_>> {
     }
 }
 
+/// Splits a line by the same quoting rules, without comments; `None` if its quotes are unbalanced.
+pub fn split_plain(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut words, mut at) = (Vec::new(), 0);
+    loop {
+        while at < line.len() && is_space(line[at]) {
+            at += 1;
+        }
+        if at == line.len() {
+            return Some(words);
+        }
+        let (word, next) = next_word(line, at)?;
+        words.push(word);
+        at = next;
+    }
+}
+
 /// Whether a `#` behind `words` starts a comment. The first value may be `#...` (a password); so may the rules of
 /// `user` (`#hash`) and the new name of `rename-command`, unless the `#` stands alone.
 fn starts_comment(words: &[Vec<u8>], rest: &[u8]) -> bool {

@@ -3,7 +3,6 @@
 //! A short-lived handle made per call by `Keyspace::db`; it carries the command's [`Access`]. Methods that return something
 //! borrowed take `self`, so `cx.dbm(&key).read(&key)` works on the temporary. Calls `dict`, `watch`, `trash`, `stats`.
 //! Invariant: under [`ExpiryRule::Delete`] no method returns or keeps a key whose time is over; every change of a key reaches `watch`.
-use super::boxed::Boxed;
 use super::dict::{Dict, Found, Totals};
 use super::entry::Entry;
 use super::entry_mut::{EntryMut, NewValue};
@@ -152,8 +151,8 @@ impl<'a> Db<'a> {
     /// Sets a string; true if the key is new.
     #[inline]
     pub fn set_string(&mut self, key: &Key<'_>, value: StrIn<'_>, expire: Expire) -> bool {
-        let now_ms = self.access.now_ms;
-        self.common.watch.changed(self.index, key.bytes);
+        let (now_ms, index) = (self.access.now_ms, self.index);
+        self.common.watch.changed(index, key.bytes);
         let Some((mut found, common)) = self.reborrow().find_for_overwrite(key) else {
             let expire_ms = if let Expire::At(ms) = expire { Some(ms) } else { None };
             let lru = self.common.freshness.initial(now_ms);
@@ -167,13 +166,16 @@ impl<'a> Db<'a> {
             Expire::Keep => old.expire_at(),
             Expire::At(ms) => Some(ms),
         };
-        let heavy = found.update(|entry| {
-            let heavy = entry.detach().filter(Boxed::is_heavy);
+        let old = found.update(|entry| {
+            let old = entry.detach();
             entry.set_string(value, expire_ms, lru);
-            heavy
+            old
         });
-        if let Some(value) = heavy {
-            common.trash.push_value(value);
+        if let Some(old) = old {
+            common.waiters.removed(index, key.bytes);
+            if old.is_heavy() {
+                common.trash.push_value(old);
+            }
         }
         false
     }
@@ -204,6 +206,7 @@ impl<'a> Db<'a> {
         let lru = old.as_ref().map_or(fresh.initial(now_ms), |old| fresh.replaced(old.view().lru(), now_ms));
         self.dict.insert(key, OwnedEntry::new_boxed(key.bytes, value, expire_ms, lru));
         self.common.watch.changed(self.index, key.bytes);
+        self.common.waiters.created(self.index, key.bytes);
         let created = old.is_none();
         if let Some(old) = old {
             self.common.discard(old);
@@ -231,6 +234,7 @@ impl<'a> Db<'a> {
         let (found, _) = self.reborrow().find_live(key)?;
         let entry = found.remove();
         self.common.watch.changed(self.index, key.bytes);
+        self.common.waiters.removed(self.index, key.bytes);
         Some(entry)
     }
 
@@ -244,6 +248,7 @@ impl<'a> Db<'a> {
         }
         self.dict.insert(key, entry);
         self.common.watch.changed(self.index, key.bytes);
+        self.common.waiters.created(self.index, key.bytes);
     }
 
     /// Sets or clears the expiry (internal ms); false if the key is not there.

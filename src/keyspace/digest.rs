@@ -5,7 +5,9 @@
 //! mix type u32 BE, value, "!!expire!!" xored if it has an expiry. The sum: per non-empty database mix its index u32 BE, then xor each key's digest.
 use super::Keyspace;
 use super::entry::{Entry, ValueRef, ValueType};
+use crate::base::number::write_double;
 use crate::types::element::Element;
+use crate::types::stream::StreamId;
 use sha1::{Digest as _, Sha1};
 
 /// A SHA-1 sized sum.
@@ -54,8 +56,28 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
+        ValueRef::Stream(stream) => {
+            for entry in stream.range(StreamId::MIN, StreamId::MAX, false) {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields {
+                    mix_element(digest, field);
+                    mix_element(digest, value);
+                }
+            }
+        }
+        ValueRef::ZSet(set) => {
+            let mut text = Vec::new();
+            for (member, score) in set.iter() {
+                let mut pair = Digest::default();
+                mix_element(&mut pair, member);
+                text.clear();
+                write_double(&mut text, score);
+                mix(&mut pair, &text);
+                xor(digest, &pair);
+            }
+        }
         ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
-        ValueRef::List(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {}
+        ValueRef::List(list) => list.walk(0).for_each(|item| mix_element(digest, item.element())),
     }
     if entry.expire_at().is_some() {
         xor(digest, b"!!expire!!");

@@ -103,6 +103,7 @@ impl<'a> EntryMut<'a> {
         self.changed = true;
         if let Some(found) = self.found.take() {
             self.common.watch.changed(self.db, found.get().key());
+            self.common.waiters.removed(self.db, found.get().key());
             self.common.discard(found.remove());
         }
     }

@@ -31,7 +31,9 @@ mod freshness;
 mod key;
 mod owned_entry;
 mod string_in;
+mod track;
 mod trash;
+mod waiters;
 mod watch;
 
 #[cfg(test)]
@@ -49,7 +51,9 @@ pub use freshness::Freshness;
 pub use key::Key;
 pub use owned_entry::OwnedEntry;
 pub use string_in::StrIn;
+pub use track::{Changed, News, TrackTable, Tracker, Trackers};
 pub use trash::Trash;
+pub use waiters::{Probe, Ready, WaitTable, Waiter};
 pub use watch::{WatchTable, WatchVersion};
 
 use crate::base::prng::Prng;
@@ -105,6 +109,8 @@ pub struct Common {
     pub trash: Trash,
     /// Watched keys.
     pub watch: WatchTable,
+    /// Blocked clients by key.
+    pub waiters: WaitTable,
     /// Dice of sampling and LFU; seedable for tests.
     pub prng: Prng,
 }
@@ -129,9 +135,11 @@ impl Common {
             }
             DepartedWhy::Evicted => {
                 self.stats.evicted += 1;
-                self.watch.changed(db, key);
+                self.watch.touched(db, key);
             }
         }
+        self.waiters.removed(db, key);
+        self.watch.departed(key);
         if self.observed {
             self.departed.push(Departed { db, key: key.into(), why });
         }
@@ -172,6 +180,7 @@ impl Keyspace {
             departed: Vec::new(),
             trash: Trash::default(),
             watch: WatchTable::default(),
+            waiters: WaitTable::default(),
             prng: Prng::new(seed),
         };
         let dicts = std::iter::repeat_with(Dict::default).take(databases).collect();
@@ -219,10 +228,12 @@ impl Keyspace {
         if !self.common.watch.is_empty() {
             for name in self.common.watch.keys_of(index) {
                 if self.dicts[index].find(&Key::new(&name)).is_some() {
-                    self.common.watch.changed(index, &name);
+                    self.common.watch.touched(index, &name);
                 }
             }
         }
+        self.common.waiters.emptied(index);
+        self.common.watch.track.report_flush();
         let old = std::mem::take(&mut self.dicts[index]);
         let keys = old.len();
         if keys > 0 {
@@ -251,12 +262,14 @@ impl Keyspace {
                     match (overdue(own), overdue(other)) {
                         (None, None) => {}
                         (Some(true) | None, Some(true) | None) => self.common.watch.expired(own, &name),
-                        _ => self.common.watch.changed(own, &name),
+                        _ => self.common.watch.touched(own, &name),
                     }
                 }
             }
         }
         self.dicts.swap(a, b);
+        self.common.waiters.swapped(a);
+        self.common.waiters.swapped(b);
     }
 
     /// Frees about `budget` allocations of what was unlinked; true when nothing is left.

@@ -5,6 +5,8 @@
 //! key already expired. Bounds: one map entry per distinct watched key (the session bounds its watches).
 use std::collections::HashMap;
 
+use super::track::TrackTable;
+
 #[derive(Debug, Default)]
 struct Watched {
     watchers: u32,
@@ -25,6 +27,8 @@ pub struct WatchVersion {
 pub struct WatchTable {
     databases: Vec<HashMap<Box<[u8]>, Watched>>,
     live: usize,
+    /// Who may hold copies of keys: hears of the same changes.
+    pub track: TrackTable,
 }
 
 impl WatchTable {
@@ -75,6 +79,14 @@ impl WatchTable {
     /// The key's value or expiry changed.
     #[inline]
     pub fn changed(&mut self, db: usize, key: &[u8]) {
+        if self.live != 0 || !self.track.is_idle() {
+            self.touched(db, key);
+            self.track.report(key, false);
+        }
+    }
+
+    /// The key of that name is another one now (FLUSHDB, SWAPDB): for watchers only.
+    pub fn touched(&mut self, db: usize, key: &[u8]) {
         if self.live != 0
             && let Some(watched) = self.databases.get_mut(db).and_then(|map| map.get_mut(key))
         {
@@ -89,6 +101,14 @@ impl WatchTable {
             && let Some(watched) = self.databases.get_mut(db).and_then(|map| map.get_mut(key))
         {
             watched.expiries = watched.expiries.wrapping_add(1);
+        }
+    }
+
+    /// The key left by itself.
+    #[inline]
+    pub fn departed(&mut self, key: &[u8]) {
+        if !self.track.is_idle() {
+            self.track.report(key, true);
         }
     }
 

@@ -47,6 +47,12 @@ pub struct CoreStats {
     pub writes: u64,
     /// Refused passwords.
     pub acl_denied_auth: u64,
+    /// Commands refused by ACL.
+    pub acl_denied_cmd: u64,
+    /// Keys refused by ACL.
+    pub acl_denied_key: u64,
+    /// Channels refused by ACL.
+    pub acl_denied_channel: u64,
     /// Clients closed for maxmemory-clients.
     pub evicted_clients: u64,
     /// Time spent expiring keys in the background, in clock ticks.

@@ -21,6 +21,14 @@ pub(super) fn split(line: &[u8], decoded: &mut Vec<u8>, mut places: impl FnMut(S
     }
 }
 
+/// The words of `line`, each on its own; `None` if quotes do not match.
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut decoded, mut places) = (Vec::new(), Vec::new());
+    let whole = split(line, &mut decoded, |place| places.push(place));
+    let args = super::Args::new(&decoded, &places, &[]);
+    whole.then(|| args.iter().map(<[u8]>::to_vec).collect())
+}
+
 /// C's `isspace`.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')

@@ -18,7 +18,7 @@ mod tests;
 
 pub use args::Args;
 pub use out::{Mark, Out};
-pub use owned::OwnedCommand;
+pub use owned::{CommandBuilder, OwnedCommand};
 pub use protocol_error::ProtocolError;
 pub use quote::append_quoted;
 pub use reader::{Input, Parsed, Reader};

@@ -96,6 +96,11 @@ impl Out {
         self.line(b'+', text.as_bytes());
     }
 
+    /// A simple string of any bytes without line ends.
+    pub fn simple_bytes(&mut self, text: &[u8]) {
+        self.line(b'+', text);
+    }
+
     /// An error; the text begins with its code (`ERR …`). Line ends inside become blanks, as in redis.
     pub fn error_text(&mut self, text: &str) {
         self.error_bytes(text.as_bytes());
@@ -174,6 +179,11 @@ impl Out {
         }
     }
 
+    /// A float whose text is made already; a bulk string in RESP2.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if self.proto >= 3 { self.line(b',', text) } else { self.bulk(text) }
+    }
+
     /// A truth value; 1 or 0 in RESP2.
     pub fn boolean(&mut self, value: bool) {
         self.buf.extend_from_slice(match (self.proto >= 3, value) {
@@ -187,6 +197,11 @@ impl Out {
     /// An integer of any size as text; a bulk string in RESP2.
     pub fn big_number(&mut self, digits: &str) {
         if self.proto >= 3 { self.line(b'(', digits.as_bytes()) } else { self.bulk(digits.as_bytes()) }
+    }
+
+    /// [`Out::big_number`] of any bytes without line ends.
+    pub fn big_number_bytes(&mut self, digits: &[u8]) {
+        if self.proto >= 3 { self.line(b'(', digits) } else { self.bulk(digits) }
     }
 
     /// Text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2.
@@ -432,6 +447,18 @@ impl Out {
         let mut all = Vec::with_capacity(self.len());
         self.segments().for_each(|segment| all.extend_from_slice(segment));
         all
+    }
+
+    /// Everything as shared buffers in sending order; nothing is copied.
+    pub fn into_pieces(self) -> smallvec::SmallVec<[Bytes; 3]> {
+        let Self { buf, pieces, tail, .. } = self;
+        let buf = Bytes::from(buf);
+        let rest = (tail < buf.len()).then(|| buf.slice(tail..));
+        let whole = pieces.into_iter().map(|piece| match piece {
+            Piece::Buffer(start, end) => buf.slice(start..end),
+            Piece::Attached(bytes) => bytes,
+        });
+        whole.chain(rest).collect()
     }
 
     /// Everything as one shared buffer; nothing is copied if nothing was attached.

@@ -59,3 +59,38 @@ impl OwnedCommand {
         self.base.len() + spans + self.bigs.iter().map(Bytes::len).sum::<usize>()
     }
 }
+
+/// Words collected one by one, to be run as a command; its memory is used again.
+#[derive(Debug, Default)]
+pub struct CommandBuilder {
+    base: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl CommandBuilder {
+    /// Forgets all words; a buffer grown beyond `keep` bytes is given back.
+    pub fn clear(&mut self, keep: usize) {
+        self.base.clear();
+        self.spans.clear();
+        if self.base.capacity() > keep {
+            self.base = Vec::new();
+        }
+    }
+
+    /// Adds a word. All words together stay below 4 GB: false if this one does not fit.
+    #[must_use]
+    pub fn push(&mut self, word: &[u8]) -> bool {
+        let start = self.base.len();
+        if start + word.len() >= u32::MAX as usize {
+            return false;
+        }
+        self.base.extend_from_slice(word);
+        self.spans.push(Span::small(start, word.len()));
+        true
+    }
+
+    /// The words so far.
+    pub fn args(&self) -> Args<'_> {
+        Args::new(&self.base, &self.spans, &[])
+    }
+}

@@ -63,6 +63,13 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
     check_kernel(threads)?;
     announce(&config, &config_file, &settings, threads);
     let (table, controls) = registry::build(&settings.renames).map_err(Fatal)?;
+    let users = crate::acl::file::initial(
+        &config.users,
+        &settings.aclfile,
+        &settings.requirepass,
+        settings.acl_pubsub_default_all,
+    );
+    crate::acl::users::install(users.map_err(Fatal)?);
     let listeners = listen::listen(&settings).map_err(Fatal)?;
     let signal_fd = signals::catch().map_err(|error| Fatal(format!("signalfd: {error}")))?;
     let identity = Identity {

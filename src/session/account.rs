@@ -37,6 +37,26 @@ impl Core {
         }
     }
 
+    /// Counts the time of a command that had blocked (it was counted when it did) and now was served.
+    pub fn account_served(
+        &mut self,
+        session: &Session,
+        command: Command,
+        args: &Args<'_>,
+        started: u64,
+        failed: bool,
+    ) {
+        self.last_tick = ticks::now();
+        let ticks = self.last_tick.wrapping_sub(started);
+        let stats = &mut self.stats.by_command[command.id as usize];
+        stats.ticks += ticks;
+        stats.failed += failed as u64;
+        if ticks >= self.slow_ticks {
+            self.note_command(started);
+            self.account_slow(session, command, args, ticks);
+        }
+    }
+
     /// Counts a command that was executed on several cores and took `ticks` in all.
     pub fn account_visit(
         &mut self,
@@ -120,6 +140,16 @@ impl Core {
         }
     }
 
+    /// Shows a command a script calls to MONITOR clients.
+    #[inline]
+    pub fn feed_monitors_from_script(&mut self, session: &mut Session, args: &Args<'_>, row: &Row) {
+        if !self.monitors.is_empty() && !row.flags.has(flag::SKIP_MONITOR) && !row.flags.has(flag::ADMIN) {
+            let peer = std::mem::replace(&mut session.peer, "lua".into());
+            self.send_to_monitors(session, args);
+            session.peer = peer;
+        }
+    }
+
     /// Shows a command to MONITOR clients, whatever it is.
     #[cold]
     pub fn send_to_monitors(&mut self, session: &Session, args: &Args<'_>) {
@@ -136,7 +166,7 @@ impl Core {
         let bytes = bytes::Bytes::from(line);
         for (core, conn, id) in self.monitors.clone() {
             if core == self.id() {
-                self.push_bytes(conn, id, bytes.clone());
+                self.push_all(conn, id, std::slice::from_ref(&bytes));
             } else {
                 self.mesh.send(core, Message::Push(Box::new((conn, id, bytes.clone()))));
             }
@@ -150,9 +180,11 @@ impl Core {
         let mut rounds = 0;
         while used > limit && rounds < 64 {
             rounds += 1;
-            let Some(shard) = self.shard.as_deref_mut() else { return true };
-            let settings = &self.settings;
-            let freed = upkeep::evict(shard, self.now_ms, settings, &mut self.outcome);
+            let Some(mut shard) = self.shard.take() else { return true };
+            shard.space.common.watch.track.reports_all = self.tracking.reports_all();
+            let freed = upkeep::evict(&mut shard, self.now_ms, &self.settings, &mut self.outcome);
+            self.note_departures(&mut shard);
+            self.shard = Some(shard);
             if freed == 0 {
                 break;
             }

@@ -6,7 +6,7 @@
 
 use super::core::Core;
 use super::multi::{self, Queued};
-use super::{Session, client_flag, route};
+use super::{Session, client_flag, gate, route};
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
 use crate::command::row::{Row, flag};
@@ -23,14 +23,19 @@ pub enum Verdict {
     Answered,
     /// It waits for CLIENT UNPAUSE; nothing was written.
     Paused,
+    /// It is to be admitted on the session's home core; nothing was written.
+    GoHome,
 }
 
 /// Checks the command at the head of the session's input.
 pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
     session.client.last_active_ms = core.now_ms;
+    session.client.flags &= !client_flag::PAUSED;
+    forget_caching(session, session.client.last_command);
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
         Err(unknown) => {
+            forget_caching(session, None);
             core.stats.count_error("ERR");
             session.out.error_bytes(&unknown.bytes(args));
             if let Some(multi) = session.multi.as_mut() {
@@ -43,17 +48,13 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     if !row.arity_fits(args.len()) {
         return refuse(core, session, command, crate::command::reply_error::wrong_arity(row));
     }
-    if !session.client.authenticated && core.settings.requirepass.is_empty() {
-        // The password was taken away while the client had not given it.
-        session.client.authenticated = true;
+    if let Some(text) = gate::protected(core, session, row) {
+        return refuse(core, session, command, text);
     }
-    if !session.client.authenticated && !row.flags.has(flag::NO_AUTH) {
-        return refuse(core, session, command, "NOAUTH Authentication required.");
-    }
-    if row.flags.has(flag::PROTECTED)
-        && !core.settings.debug_allowed(session.client.flags & client_flag::LOCAL != 0)
+    if session.client.acl_tag != core.acl_tag
+        && let Some(verdict) = gate::judge(core, session, command, args)
     {
-        return refuse(core, session, command, crate::command::reply_error::protected_command(row));
+        return verdict;
     }
     if row.flags.has(flag::NO_MULTI) && session.multi.is_some() {
         return refuse(core, session, command, "ERR Command not allowed inside a transaction");
@@ -71,7 +72,11 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         );
         return refuse(core, session, command, text);
     }
+    if let Some(text) = core.busy.refuses(row) {
+        return refuse(core, session, command, text);
+    }
     if core.paused.holds(core.now_ms, row, session) {
+        session.client.last_command = Some(row);
         return Verdict::Paused;
     }
     if session.multi.is_some() && !runs_inside_multi(row.name) {
@@ -81,6 +86,18 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     }
     session.client.last_command = Some(row);
     Verdict::Run(command)
+}
+
+/// CLIENT CACHING holds for one command, or transaction, after `last`.
+#[inline]
+fn forget_caching(session: &mut Session, last: Option<&Row>) {
+    let flags = &mut session.client.flags;
+    if *flags & client_flag::TRACK_CACHING != 0
+        && session.multi.is_none()
+        && last.is_none_or(|row| row.container != "client" && row.name != "client")
+    {
+        *flags &= !client_flag::TRACK_CACHING;
+    }
 }
 
 fn runs_inside_multi(name: &str) -> bool {
@@ -94,9 +111,14 @@ fn visits_shards(full_name: &str) -> bool {
 
 fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
     let is_control = core.shared.controls[command.id as usize].is_some();
+    let place = super::pubsub::place_of_command(core, command.row, args);
     let cores = match is_control {
+        _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
+        true if super::commands::scripting::runs_script(command.row) => {
+            super::commands::scripting::queued_cores(core, command.row, args)
+        }
         true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
-        true if command.row.first_key == 0 => Default::default(),
+        true if command.row.first_key == 0 || command.row.flags.has(flag::PUBSUB) => Default::default(),
         _ => route::cores_of(core, command.row, args),
     };
     let Some(multi) = session.multi.as_mut() else { return };
@@ -116,8 +138,9 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
 }
 
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
-fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
+pub fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
     core.stats.reject(command.id);
+    forget_caching(session, Some(command.row));
     let mut text = text.as_ref();
     let aborted;
     if command.row.full_name == "exec" {

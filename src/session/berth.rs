@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::Session;
 use super::core::{Core, Message};
+use crate::base::ticks;
 use crate::shard::Shard;
 use crate::shard::execute::seal;
 
@@ -24,6 +25,9 @@ use crate::shard::execute::seal;
 const HOME: *mut Shard = std::ptr::null_mut();
 /// A borrower has it, and its owner does not mind yet. Never a shard's address: those are aligned.
 const AWAY: *mut Shard = std::ptr::without_provenance_mut(1);
+
+/// How long an owner looks whether a borrower is about to be done, in microseconds: less than the two messages and the wake-up that it saves.
+const PATIENCE_US: u64 = 5;
 
 /// Where one core's shard is; on cache lines of its own.
 #[repr(align(128))]
@@ -52,6 +56,12 @@ impl Berth {
 
     /// Takes the shard back; `None` if a borrower has it, who will send it.
     fn recall(&self) -> Option<Box<Shard>> {
+        let began = ticks::now();
+        while self.0.load(Ordering::Relaxed) == AWAY
+            && ticks::now().wrapping_sub(began) < PATIENCE_US * ticks::per_us()
+        {
+            std::hint::spin_loop();
+        }
         let found = self.0.swap(HOME, Ordering::Acquire);
         // SAFETY: an address in the word is an owned box; the swap made it ours.
         (found != HOME && found != AWAY).then(|| unsafe { Box::from_raw(found) })

@@ -31,11 +31,15 @@ impl Connection {
     pub fn memory_with(&self, session: Option<&Session>) -> usize {
         let travelling = session.map_or(0, |session| {
             let multi = session.multi.as_ref().map_or(0, |multi| multi.bytes);
-            let names = session.client.channels.iter().chain(&session.client.patterns);
-            let subscribed: usize = names.map(|name| name.len() + size_of::<Vec<u8>>()).sum();
+            let subscribed = session.client.subscriptions.as_ref().map_or(0, |names| names.heap_len());
             size_of::<Session>() + session.reader.heap_len() + session.out.heap_len() + multi + subscribed
         });
-        size_of::<Self>() + self.inbound.len() + self.sending.heap_len() + self.push_bytes + travelling
+        size_of::<Self>()
+            + self.inbound.len()
+            + self.sending.heap_len()
+            + self.pushes.len()
+            + self.pushes.heap_len()
+            + travelling
     }
 }
 
@@ -182,7 +186,7 @@ impl Core {
     }
 
     /// Runs `call` on a core: here at once, elsewhere by message.
-    fn call_on(&mut self, core: usize, call: impl FnOnce(&mut Core) + Send + 'static) {
+    pub fn call_on(&mut self, core: usize, call: impl FnOnce(&mut Core) + Send + 'static) {
         match core == self.id() {
             true => call(self),
             false => self.mesh.send(core, Message::Call(Box::new(call))),
@@ -210,5 +214,6 @@ struct Hunt {
 
 /// Whether `timeout` applies: not to subscribers and monitors, and not while a command is at work.
 fn is_mortal(conn: &Connection) -> bool {
-    conn.is_home() && conn.flags() & (client_flag::PUBSUB | client_flag::MONITOR) == 0
+    let exempt = client_flag::PUBSUB | client_flag::MONITOR | client_flag::BLOCKED;
+    conn.is_home() && conn.flags() & exempt == 0
 }

@@ -15,9 +15,11 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::core::{Core, Message};
+use super::push_queue::PushQueue;
 use super::receive::{Direct, Inbound};
 use super::shadow::{Labels, Shadow};
-use super::{Session, client_flag, multi, run};
+use super::tracking::TrackingState;
+use super::{Session, blocking, client_flag, gate, multi, run};
 use crate::resp::Out;
 use crate::runtime::ring::Completion;
 
@@ -89,15 +91,17 @@ pub struct Connection {
     /// Addresses.
     pub ends: Ends,
     /// Bytes that arrived outside the request order (pub/sub, MONITOR, invalidations).
-    pub pushes: Vec<Bytes>,
-    /// Bytes of `pushes`.
-    pub push_bytes: usize,
+    pub pushes: PushQueue,
     /// What this connection counts in the core's sum for maxmemory-clients.
     pub counted_bytes: usize,
     /// What CLIENT LIST shows while the session is away.
     pub shadow: Shadow,
+    /// How it is told of changed keys, if it tracks.
+    pub tracking: Option<Box<TrackingState>>,
     /// The names the client gave itself, if any.
     pub labels: Option<Box<Labels>>,
+    /// The last blocked command of its session that came to rest here.
+    pub blocks_seen: u64,
     /// When the soft output limit was first exceeded.
     pub soft_limit_since_ms: u64,
 }
@@ -108,10 +112,10 @@ impl Connection {
         self.session.is_some() || self.unborn
     }
 
-    /// The session, if it is at home; made now if it was never needed. `home` and `index` are the connection's own place.
+    /// The session, if it is at home and does not wait for a key; made now if it was never needed. `home` and `index` are the connection's own place.
     pub fn take_session(&mut self, home: usize, index: u32) -> Option<Box<Session>> {
         if !std::mem::take(&mut self.unborn) {
-            return self.session.take();
+            return self.session.take_if(|session| session.blocked.is_none());
         }
         let mut session = Box::new(Session::new(self.id, home, index, Arc::clone(&self.ends.peer)));
         session.client.authenticated = self.born_authenticated;
@@ -126,7 +130,7 @@ impl Connection {
 
     /// Reply bytes that wait to be sent.
     pub fn output_bytes(&self) -> usize {
-        self.sending.len() + self.push_bytes + self.session.as_ref().map_or(0, |session| session.out.len())
+        self.sending.len() + self.pushes.len() + self.session.as_ref().map_or(0, |session| session.out.len())
     }
 }
 
@@ -172,7 +176,7 @@ impl Core {
         set_socket_options(fd, unix, self.settings.tcp_keepalive);
         let id = self.shared.next_client.fetch_add(1, Ordering::Relaxed);
         let now_ms = self.now_ms;
-        let free = self.settings.requirepass.is_empty();
+        let is_open = self.users.is_open();
         let index = self.connections.insert_with(|_| {
             let unix_flag = if unix { client_flag::UNIX } else { 0 };
             let local_flag = if ends.is_local { client_flag::LOCAL } else { 0 };
@@ -182,7 +186,7 @@ impl Core {
                 id,
                 session: None,
                 unborn: true,
-                born_authenticated: free,
+                born_authenticated: is_open,
                 gathering: None,
                 inbound: Inbound::default(),
                 sending: Out::new(),
@@ -196,11 +200,12 @@ impl Core {
                 created_ms: now_ms,
                 active_ms: now_ms,
                 ends,
-                pushes: Vec::new(),
-                push_bytes: 0,
+                pushes: PushQueue::default(),
                 counted_bytes: 0,
                 shadow: Shadow::unborn(unix_flag | local_flag),
+                tracking: None,
                 labels: None,
+                blocks_seen: 0,
                 soft_limit_since_ms: 0,
             }
         });
@@ -209,7 +214,7 @@ impl Core {
 
     /// Protected mode: without a password only the machine itself may connect.
     fn admit_peer(&mut self, fd: RawFd, unix: bool, ends: &Ends) -> bool {
-        if unix || !self.settings.protected_mode || !self.settings.requirepass.is_empty() {
+        if unix || !self.settings.protected_mode || !self.users.default_user().nopass {
             return true;
         }
         if !ends.is_local {
@@ -228,6 +233,7 @@ impl Core {
         }
         let Some(conn) = self.connections.get_mut(index) else {
             multi::unwatch_all(self, &mut session);
+            blocking::abandon(self, &mut session);
             return;
         };
         if conn.dead {
@@ -235,10 +241,18 @@ impl Core {
             self.reap_connection(index);
             return;
         }
+        let is_outdated = session.client.acl_tag & !1 != self.acl_tag;
+        session.closing |= is_outdated && !gate::refresh(&self.users, &mut session.client);
         conn.closing |= session.closing;
         if session.client.labels_changed {
             session.client.labels_changed = false;
             conn.labels = Some(Box::new(Labels::of(&session.client)));
+        }
+        if let Some(state) = conn.tracking.as_mut().filter(|state| !state.late.is_empty()) {
+            Core::tell_late(state, &mut session);
+        }
+        if session.blocked.is_some() {
+            return self.park_blocked(session);
         }
         if !conn.inbound.is_empty() && !session.closing {
             let input = conn.inbound.take_piece();
@@ -264,14 +278,31 @@ impl Core {
     }
 
     /// Bytes outside the request order, for one client.
-    pub fn push_bytes(&mut self, index: u32, id: u64, bytes: Bytes) {
+    #[inline]
+    pub fn push_all(&mut self, index: u32, id: u64, pieces: &[Bytes]) {
         let Some(conn) = self.connections.get_mut(index) else { return };
-        if conn.id == id && !conn.dead {
-            conn.push_bytes += bytes.len();
-            conn.pushes.push(bytes);
-            self.note_memory(index);
-            self.mark_dirty(index);
+        if conn.id != id || conn.dead {
+            return;
         }
+        pieces.iter().for_each(|bytes| conn.pushes.push(bytes.clone()));
+        if !conn.is_dirty {
+            conn.is_dirty = true;
+            self.dirty.push(index);
+        }
+        self.note_memory(index);
+    }
+
+    /// What the session at home here has written so far leaves before any message that comes later.
+    pub fn commit(&mut self, session: &mut Session) {
+        let Some(conn) = self.connections.get_mut(session.conn) else { return };
+        if session.home != self.mesh.core() || session.out.is_empty() || conn.dead {
+            return;
+        }
+        for piece in session.out.take().into_pieces() {
+            conn.pushes.push_ordered(piece);
+        }
+        session.reply_mark = session.out.mark();
+        self.mark_dirty(session.conn);
     }
 
     /// Ends a connection now: nothing more is read, run or sent.
@@ -300,11 +331,15 @@ impl Core {
         if !conn.is_home() {
             return;
         }
-        let (fd, session) = (conn.fd, conn.session.take());
+        let (fd, session, tracking) = (conn.fd, conn.session.take(), conn.tracking.take());
         self.connections.remove(index);
+        if let Some(state) = tracking {
+            self.forget_tracker(index, &state);
+        }
         if let Some(mut session) = session {
             multi::unwatch_all(self, &mut session);
-            self.forget_subscriber(&session);
+            blocking::abandon(self, &mut session);
+            self.forget_subscriber(&mut session);
         }
         // SAFETY: no operation on it is in flight; nobody else knows the descriptor.
         unsafe { libc::close(fd) };

@@ -11,9 +11,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::blocking::{BlockedClients, Forget};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
+use super::offer::{self, Offer};
 use super::{Control, Session, run};
+use crate::acl::Users;
 use crate::base::cpu_time::Meter;
 use crate::base::slab::Slab;
 use crate::base::{clock, reclaim, ticks};
@@ -47,8 +50,18 @@ pub enum Message {
     Adopt(Box<super::connection::Accepted>),
     /// A watched key to forget.
     Unwatch(Box<Watched>),
+    /// A published message for this core's subscribers.
+    Publish(Box<super::pubsub::Publication>),
+    /// Keys that changed, for this core's clients.
+    Invalidate(Box<super::tracking::Invalidations>),
     /// Bytes for a connection outside its request order: (connection, client id, bytes).
     Push(Box<(u32, u64, bytes::Bytes)>),
+    /// A session goes on here.
+    Resume(Box<Session>),
+    /// Ready keys for clients that wait.
+    Offer(Box<Offer>),
+    /// A blocked client's registration to forget.
+    Forget(Box<Forget>),
     /// Anything rare.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
 }
@@ -115,6 +128,10 @@ pub struct Core {
     pub config: Arc<Config>,
     /// Hot directives.
     pub settings: Arc<Settings>,
+    /// All ACL users (this core's snapshot).
+    pub users: Arc<Users>,
+    /// The tag of sessions that may do everything (`gate`).
+    pub acl_tag: u32,
     /// Internal clock at the start of the turn, in milliseconds.
     pub now_ms: u64,
     /// Monotonic clock at the start of the turn, in microseconds.
@@ -127,12 +144,18 @@ pub struct Core {
     pub monitors: Vec<(usize, u32, u64)>,
     /// Subscribers of channels homed or matched here.
     pub pubsub: super::pubsub::PubSub,
+    /// Client-side caching.
+    pub tracking: super::tracking::Tracking,
     /// Slow commands of this core.
     pub slowlog: crate::observe::slowlog::SlowLog,
     /// Latency samples of this core.
     pub latency: crate::observe::latency::Latency,
+    /// Scripts that take too long.
+    pub busy: super::busy::Busy,
     /// Until when commands pause, and whether only writes do.
     pub paused: super::pause::Pause,
+    /// Clients at home here that wait in a blocking command.
+    pub blocked: BlockedClients,
     /// Registrations to drop when the shard is home again.
     pub unwatch_later: Vec<Watched>,
     /// Tells of SIGTERM and SIGINT (core 0).
@@ -175,6 +198,7 @@ impl Core {
         let ring = Ring::new(RECV_BUFFERS, RECV_BUFFER_SIZE)?;
         mesh.set_ring_fd(ring.fd());
         let settings = Arc::new(Settings::from(&*config));
+        let users = crate::acl::users::newest();
         let (id, cores) = (mesh.core(), mesh.cores());
         let stats = CoreStats::new(shared.table.len());
         let mut core = Core {
@@ -191,15 +215,20 @@ impl Core {
             map,
             config,
             settings,
+            acl_tag: super::gate::tag_of(&users),
+            users,
             now_ms: clock::now_ms(),
             now_us: clock::monotonic_us(),
             wall_offset_ms: clock::sample_wall(),
             stats,
             monitors: Vec::new(),
             pubsub: Default::default(),
+            tracking: Default::default(),
             slowlog: Default::default(),
             latency: Default::default(),
+            busy: Default::default(),
             paused: Default::default(),
+            blocked: Default::default(),
             unwatch_later: Vec::new(),
             signal_fd: -1,
             active_expire: true,
@@ -273,7 +302,7 @@ impl Core {
         let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);
-        if self.is_idle() {
+        if self.is_idle() && !self.blocked.has_due() {
             return false;
         }
         self.sample_clock();
@@ -293,9 +322,23 @@ impl Core {
             self.last_tick = ticks::now();
         }
         self.begin_part();
+        self.expire_blocked();
+        std::mem::take(&mut self.blocked.early).into_iter().for_each(|offer| offer::step(self, offer));
         self.drain_waiting();
         self.end_turn();
         true
+    }
+
+    /// Handles all that has arrived, without a budget and without those that wait: the core is in the middle of something long.
+    pub fn take_arrivals(&mut self) {
+        self.ring.reap(&mut self.completions);
+        self.mesh.receive(&mut self.inbox);
+        while let Some(completion) = self.completions.pop_front() {
+            self.complete(completion);
+        }
+        while let Some(message) = self.inbox.pop_front() {
+            self.handle(message);
+        }
     }
 
     /// Publishes effects, then lets replies and messages leave.
@@ -306,6 +349,7 @@ impl Core {
         if self.client_memory_limit > 0 {
             self.check_client_memory();
         }
+        self.send_invalidations();
         self.flush_connections();
         self.flush_mesh();
     }
@@ -347,7 +391,15 @@ impl Core {
                 Some(shard) => watched.release_on(shard),
                 None => self.unwatch_later.push(*watched),
             },
-            Message::Push(push) => self.push_bytes(push.0, push.1, push.2),
+            Message::Resume(session) => run::run(self, session, &[]),
+            Message::Offer(offer) => offer::step(self, offer),
+            Message::Forget(forget) => match self.shard.as_deref_mut() {
+                Some(shard) => forget.release_on(shard),
+                None => self.blocked.forget_later.push(*forget),
+            },
+            Message::Publish(publication) => self.published(&publication),
+            Message::Invalidate(told) => self.invalidate(*told),
+            Message::Push(push) => self.push_all(push.0, push.1, &[push.2]),
             Message::Call(call) => call(self),
         }
     }
@@ -356,6 +408,9 @@ impl Core {
     pub fn take_home(&mut self, mut shard: Box<Shard>) {
         for watched in self.unwatch_later.drain(..) {
             watched.release_on(&mut shard);
+        }
+        for forget in self.blocked.forget_later.drain(..) {
+            forget.release_on(&mut shard);
         }
         shard.configure(&self.settings);
         self.shard = Some(shard);
@@ -440,12 +495,14 @@ impl Core {
         if let Some(mut shard) = self.shard.take() {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             shard.space.common.freshness = freshness(&settings);
+            shard.space.common.watch.track.reports_all = self.tracking.reports_all();
             if self.active_expire {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !upkeep::free(&mut shard, FREE_BUDGET_US);
+            self.note_departures(&mut shard);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
         }
@@ -454,6 +511,11 @@ impl Core {
             self.publish_events(&mut events);
         }
         self.begin_part();
+        // A key somebody waits for has expired or was evicted.
+        if let Some(shard) = self.shard.take_if(|shard| shard.space.common.waiters.has_ready()) {
+            let cores = self.cores();
+            offer::step(self, Offer::of_one(shard, cores));
+        }
         while !self.paused.is_on(self.now_ms) && !self.part_is_over() {
             let Some(session) = self.paused.sessions.pop_front() else { break };
             run::run(self, session, &[]);

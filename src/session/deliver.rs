@@ -1,12 +1,13 @@
 //! Bytes out: one send per connection in flight, large replies in slices, a bounded amount per turn.
 //!
 //! `Core::end_turn` calls [`Core::flush_connections`], `session::core` [`Core::sent`]. What sessions and publishers wrote meanwhile follows in the next send;
-//! attached values leave from where they lie. Invariant: `sending` is not touched while a send of it is in flight. Bounds: [`TURN_BYTES`] handed
+//! attached values and published messages leave from where they lie. Invariant: `sending` is not touched while a send of it is in flight. Bounds: [`TURN_BYTES`] handed
 //! to the kernel per turn, [`SEND_SLICE`] per send. Why bounds: the kernel copies what fits the socket within the submit: a gigabyte would stop the core for 0.3 s.
 
 use super::core::Core;
+use super::push_queue::PushQueue;
 use super::receive::Direct;
-use crate::runtime::ring::Completion;
+use crate::runtime::ring::{Completion, Ring};
 
 /// Most bytes of one send.
 const SEND_SLICE: usize = 128 * 1024;
@@ -23,6 +24,9 @@ impl Core {
         while at < dirty.len() && quota > 0 {
             let index = dirty[at];
             at += 1;
+            if let Some(&ahead) = dirty.get(at + 3) {
+                self.connections.prefetch(ahead);
+            }
             let Some(conn) = self.connections.get_mut(index) else { continue };
             conn.is_dirty = false;
             if conn.direct == Direct::Ready {
@@ -46,15 +50,18 @@ impl Core {
             return 0;
         }
         if conn.sending.is_empty() {
+            let replies_wait = conn.session.as_ref().is_some_and(|session| !session.out.is_empty());
+            if conn.pushes.is_next(replies_wait) {
+                conn.send_busy = true;
+                let (ring, token) = (&mut self.ring, (conn.fd, index, conn.generation));
+                // SAFETY: the queue keeps what is in flight, and the slot outlives the operation.
+                let len = unsafe { send_pushes(ring, token, &mut conn.pushes) };
+                return len + SEND_COST;
+            }
             if let Some(session) = &mut conn.session {
                 std::mem::swap(&mut conn.sending, &mut session.out);
                 session.out.set_proto(conn.sending.proto());
-            }
-            if conn.is_home() {
-                for push in conn.pushes.drain(..) {
-                    conn.sending.raw(push);
-                }
-                conn.push_bytes = 0;
+                conn.pushes.yield_turn();
             }
             conn.sent = (0, 0);
         }
@@ -87,6 +94,9 @@ impl Core {
         }
         self.stats.net_output_bytes += completion.result as u64;
         self.stats.writes += 1;
+        if conn.pushes.is_in_flight() {
+            return self.pushes_sent(index, completion.result as usize);
+        }
         let (segment, done) = conn.sent;
         let done = done + completion.result as usize;
         let whole = conn.sending.segment(segment).map_or(0, <[u8]>::len);
@@ -107,4 +117,39 @@ impl Core {
             self.mark_dirty(index);
         }
     }
+
+    /// A send of messages completed: the rest follows, or replies that came meanwhile.
+    fn pushes_sent(&mut self, index: u32, count: usize) {
+        let Some(conn) = self.connections.get_mut(index) else { return };
+        conn.pushes.finish(count);
+        if conn.dead {
+            return self.reap_connection(index);
+        }
+        let more = conn.closing || conn.output_bytes() > 0;
+        if !more {
+            conn.soft_limit_since_ms = 0;
+        }
+        self.note_memory(index);
+        if more {
+            self.mark_dirty(index);
+        }
+    }
+}
+
+/// Starts a send of queued messages from where they lie; returns its bytes.
+///
+/// # Safety
+/// As for [`Ring::send`], for every message that is in flight then.
+unsafe fn send_pushes(
+    ring: &mut Ring,
+    (fd, index, generation): (i32, u32, u32),
+    pushes: &mut PushQueue,
+) -> usize {
+    let slices = ring.vector();
+    let total = pushes.start(SEND_SLICE, |slice| {
+        slices.push(libc::iovec { iov_base: slice.as_ptr().cast_mut().cast(), iov_len: slice.len() });
+    });
+    // SAFETY: the caller's contract.
+    unsafe { ring.send_vector(fd, index, generation) };
+    total
 }

@@ -14,24 +14,33 @@
 pub mod account;
 pub mod admit;
 pub mod berth;
+pub mod blocking;
+pub mod busy;
 pub mod client_limits;
 pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod exec;
 mod fetch;
+pub mod gate;
 pub mod lookahead;
 pub mod multi;
+pub mod offer;
 pub mod pause;
 pub mod pubsub;
+pub mod push_queue;
 pub mod receive;
 pub mod redact;
 pub mod route;
 pub mod run;
+pub mod script;
 pub mod shadow;
 pub mod split;
 pub mod steps;
+pub mod tracking;
 pub mod visit;
+pub mod widen;
 
 use std::sync::Arc;
 
@@ -53,6 +62,8 @@ pub enum Flow {
     Exec,
     /// Run this handler with every shard in hand (DEBUG DIGEST and its like).
     OnAllShards(Handler),
+    /// Run this script with its shards in hand.
+    Script(Box<script::Pending>),
     /// Reply, then close.
     Close,
 }
@@ -90,6 +101,26 @@ pub mod client_flag {
     pub const LOCAL: u32 = 1 << 5;
     /// Its transaction is being executed.
     pub const EXECUTING: u32 = 1 << 6;
+    /// Waits in a blocking command.
+    pub const BLOCKED: u32 = 1 << 7;
+    /// Waits for the end of CLIENT PAUSE.
+    pub const PAUSED: u32 = 1 << 8;
+    /// CLIENT TRACKING on.
+    pub const TRACKING: u32 = 1 << 9;
+    /// … BCAST.
+    pub const TRACK_BCAST: u32 = 1 << 10;
+    /// … OPTIN.
+    pub const TRACK_OPTIN: u32 = 1 << 11;
+    /// … OPTOUT.
+    pub const TRACK_OPTOUT: u32 = 1 << 12;
+    /// … NOLOOP.
+    pub const TRACK_NOLOOP: u32 = 1 << 13;
+    /// … REDIRECT.
+    pub const TRACK_REDIRECT: u32 = 1 << 14;
+    /// CLIENT CACHING was given for the next command.
+    pub const TRACK_CACHING: u32 = 1 << 15;
+    /// All that CLIENT TRACKING OFF clears.
+    pub const TRACK_ALL: u32 = 0x7f << 9;
 }
 
 /// The client's state that commands read and set.
@@ -107,6 +138,10 @@ pub struct Client {
     pub labels_changed: bool,
     /// Whether the client passed AUTH (or need not).
     pub authenticated: bool,
+    /// Who it logged in as; `None` is the default user.
+    pub user: Option<Arc<crate::acl::User>>,
+    /// What `gate` knows of its rights; 0: nothing yet.
+    pub acl_tag: u32,
     /// [`client_flag`] bits.
     pub flags: u32,
     /// CLIENT REPLY.
@@ -115,10 +150,8 @@ pub struct Client {
     pub last_active_ms: u64,
     /// Last command, for CLIENT LIST.
     pub last_command: Option<&'static Row>,
-    /// Channels subscribed to.
-    pub channels: Vec<Vec<u8>>,
-    /// Patterns subscribed to.
-    pub patterns: Vec<Vec<u8>>,
+    /// What the client has subscribed to, if anything.
+    pub subscriptions: Option<Box<pubsub::Subscriptions>>,
 }
 
 /// The travelling part of a connection.
@@ -153,6 +186,12 @@ pub struct Session {
     pub reply_mark: Mark,
     /// What runs in place of the control command at the read position, with every shard in hand.
     pub handler: Option<Handler>,
+    /// A command that waits for a key.
+    pub blocked: Option<Box<blocking::Blocked>>,
+    /// How many commands have blocked so far.
+    pub blocks: u64,
+    /// A script likewise, with the shards it needs.
+    pub script: Option<Box<script::Pending>>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// Where the keys of its next commands are.
@@ -184,6 +223,9 @@ impl Session {
             lane: None,
             reply_mark: Out::new().mark(),
             handler: None,
+            blocked: None,
+            blocks: 0,
+            script: None,
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,

@@ -10,19 +10,25 @@
 use std::sync::Arc;
 
 use super::core::{Core, Message};
-use super::multi::{self, Exec};
+use super::exec::{begin_exec, run_exec};
+use super::multi;
+use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
-use super::{Flow, ReplyMode, Session, admit, client_flag, route, split};
+use super::{
+    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, pubsub, route, script, split, widen,
+};
 use crate::base::ticks;
 use crate::command::lookup::Command;
+use crate::command::row::{Handler, Row, flag};
 use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::resp::{Args, OwnedCommand, Parsed};
+use crate::shard::Shard;
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
-use crate::shard::lending::{CoreSet, Fault, Lent, is_broken};
+use crate::shard::lending::{CoreSet, Lent};
 
 /// How a step of a session ended.
-enum Next {
+pub(super) enum Next {
     /// The command is answered.
     Done,
     /// Go on at the top of the loop: a visit or a transaction has begun.
@@ -33,6 +39,10 @@ enum Next {
     Wait,
     /// It is postponed by CLIENT PAUSE.
     Pause,
+    /// It waits for a key: to its home, with nothing more executed.
+    Block,
+    /// It has made keys ready that others wait for: they are served first.
+    Offer(Box<Offer>),
     /// Its lanes go first (`session::split`).
     Gather,
     /// It has had its share of this turn: others first.
@@ -60,7 +70,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
             }
         }
-        match input.next(session.client.authenticated) {
+        match input.next(session.client.authenticated || core.users.is_open()) {
             Parsed::Command => {
                 if let Some(target) = split::target(core, &session, &input)
                     && let Some(raw) = input.raw()
@@ -75,13 +85,16 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 }
                 let next = dispatch(core, &mut session, &input.args());
                 match next {
-                    Next::Done | Next::Again => {
+                    Next::Done | Next::Again | Next::Block | Next::Offer(_) => {
                         if let Some(lane) = session.lane.as_mut() {
                             lane.ends.push(session.out.len());
                         }
                         session.admitted = false;
                         session.plan.advance();
                         input.advance();
+                        if matches!(next, Next::Block | Next::Offer(_)) {
+                            break next;
+                        }
                         if core.part_is_over() && session.exec.is_none() && session.visit.is_none() {
                             break Next::Rest;
                         }
@@ -104,6 +117,9 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
         session.closing = true;
         reader.clear();
     }
+    if matches!(next, Next::Block) && reader.is_empty() {
+        reader.clear();
+    }
     session.reader = reader;
     dispose(core, session, next);
 }
@@ -116,6 +132,9 @@ fn has_lanes(session: &Session) -> bool {
 fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
     core.dismiss_guest();
     if !matches!(next, Next::Done | Next::Again) {
+        if let Next::Pause = next {
+            session.client.flags |= client_flag::PAUSED;
+        }
         core.cast_shadow(&mut session);
     }
     match next {
@@ -123,8 +142,12 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
         Next::Wait | Next::Rest => core.waiting.push_back(session),
         Next::Pause => core.paused.sessions.push_back(session),
         Next::Gather => split::start(core, session),
-        Next::Done | Next::Again if session.home == core.id() => core.park(session),
-        Next::Done | Next::Again => {
+        Next::Offer(mut offer) => {
+            offer.carry(session);
+            offer::step(core, offer);
+        }
+        Next::Done | Next::Again | Next::Block if session.home == core.id() => core.park(session),
+        Next::Done | Next::Again | Next::Block => {
             session.homeward = true;
             core.mesh.send(session.home, Message::Session(session));
         }
@@ -153,6 +176,10 @@ fn resume(core: &mut Core, session: &mut Session) -> Next {
             }
         };
     }
+    if core.busy.is_on() && busy::cancel_exec(core, session) {
+        end_reply_mode(session);
+        return Next::Again;
+    }
     match session.exec.take() {
         Some(exec) => run_exec(core, session, exec),
         None => Next::Again,
@@ -177,47 +204,86 @@ fn dispatch(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Next {
                 return Next::Done;
             }
             admit::Verdict::Paused => return Next::Pause,
+            admit::Verdict::GoHome => return Next::Travel(session.home),
         }
     };
     session.admitted = true;
+    if let Some(place) = pubsub::place_of_command(core, command.row, args) {
+        // With the shard at home: the message goes to its log.
+        match (place == core.id(), &core.shard) {
+            (true, Some(_)) => {}
+            (true, None) => return Next::Wait,
+            (false, _) => {
+                core.stats.hops_out += 1;
+                return Next::Travel(place);
+            }
+        }
+    }
     let next = match core.shared.controls[command.id as usize] {
-        Some(control) if command.row.first_key == 0 && session.handler.is_none() => {
+        Some(control) if is_keyless(command.row) && !wants_shards(session) => {
             let next = call_control(core, session, command, control, args);
             begin_exec(core, session);
-            match session.handler {
-                Some(_) => run_on_shards(core, session, command, args),
-                None => next,
-            }
+            if wants_shards(session) { run_on_shards(core, session, command, args) } else { next }
         }
         _ => run_on_shards(core, session, command, args),
     };
-    if let Next::Done = next {
+    if let Next::Done | Next::Offer(_) = next {
         end_reply_mode(session);
     }
     next
 }
 
+/// Whether a control command runs without shards; a channel of sharded pub/sub stands where a key would, but is none.
+#[inline]
+fn is_keyless(row: &Row) -> bool {
+    row.first_key == 0 || row.flags.has(flag::PUBSUB)
+}
+
+/// Whether a control command has left something to be run on shards.
+#[inline]
+pub(super) fn wants_shards(session: &Session) -> bool {
+    session.handler.is_some() || session.script.is_some()
+}
+
+/// The cores whose shards the command at hand needs.
+#[inline]
+fn wanted_cores(core: &Core, session: &Session, command: Command, args: &Args<'_>) -> CoreSet {
+    match (&session.handler, &session.script) {
+        (Some(_), _) => CoreSet::all(core.cores()),
+        (None, Some(pending)) => pending.cores,
+        (None, None) => route::cores_of(core, command.row, args),
+    }
+}
+
+/// A late script has a shard the command needs: it is refused. Whether it was.
+#[cold]
+fn refuse_if_busy(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
+    let wanted = match &session.lent {
+        Some(lent) => lent.wanted(),
+        None => wanted_cores(core, session, command, args),
+    };
+    busy::refuse(core, session, command, wanted)
+}
+
 /// Collects the shards a command needs (they may be here already), then runs it.
 fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> Next {
+    if core.busy.is_on() && refuse_if_busy(core, session, command, args) {
+        return Next::Done;
+    }
     if session.lent.is_none() {
-        let wanted = match session.handler {
-            Some(_) => CoreSet::all(core.cores()),
-            None => route::cores_of(core, command.row, args),
-        };
+        let wanted = wanted_cores(core, session, command, args);
         match wanted.single() {
             Some(only) if only == core.id() => {
-                let Some(mut shard) = core.shard.take() else { return Next::Wait };
-                run_one(core, session, command, args, &mut Hands::One(&mut shard));
-                close_unit(&mut shard);
-                core.shard = Some(shard);
-                return Next::Done;
+                let Some(shard) = core.shard.take() else { return Next::Wait };
+                if let Some(next) = run_with(core, session, command, args, shard) {
+                    return next;
+                }
             }
             Some(only) if core.host(only, session) => {
-                let Some(mut shard) = core.guest.take() else { return Next::Again };
-                run_one(core, session, command, args, &mut Hands::One(&mut shard));
-                close_unit(&mut shard);
-                core.guest = Some(shard);
-                return Next::Done;
+                let Some(shard) = core.guest.take() else { return Next::Again };
+                if let Some(next) = run_with(core, session, command, args, shard) {
+                    return next;
+                }
             }
             Some(only) => {
                 core.stats.hops_out += 1;
@@ -229,19 +295,61 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
             None => session.lent = Some(Box::new(Lent::new(wanted, core.cores()))),
         }
     }
-    if let Some(next) = collect(core, session) {
-        return next;
+    loop {
+        if let Some(next) = collect(core, session) {
+            return next;
+        }
+        if !widen::beyond_many(core, session, command.row, args) {
+            break;
+        }
     }
     let Some(mut lent) = session.lent.take() else { return Next::Done };
     let map = core.map.clone();
     let log_at = lent.log_at();
     run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
-    release(core, *lent);
-    Next::Done
+    match release(core, *lent) {
+        Some(offer) => Next::Offer(offer),
+        None if session.blocked.is_some() => Next::Block,
+        None => Next::Done,
+    }
+}
+
+/// Runs a command on one shard, this core's own or its guest; `None`: the lock set must be larger, it is to be collected.
+#[inline]
+fn run_with(
+    core: &mut Core,
+    session: &mut Session,
+    command: Command,
+    args: &Args<'_>,
+    mut shard: Box<Shard>,
+) -> Option<Next> {
+    if shard.space.common.waiters.has_wide()
+        && let Some(more) = widen::beyond_one(core, &shard, command.row, args)
+    {
+        session.lent = Some(Box::new(Lent::new(more, core.cores())));
+        put_back(core, shard);
+        return None;
+    }
+    run_one(core, session, command, args, &mut Hands::One(&mut shard));
+    close_unit(&mut shard);
+    if shard.space.common.waiters.has_ready() {
+        return Some(Next::Offer(Offer::of_one(shard, core.cores())));
+    }
+    put_back(core, shard);
+    Some(if session.blocked.is_some() { Next::Block } else { Next::Done })
+}
+
+/// Puts a shard where the session's next command finds it.
+#[inline]
+fn put_back(core: &mut Core, shard: Box<Shard>) {
+    match shard.core == core.id() {
+        true => core.shard = Some(shard),
+        false => core.guest = Some(shard),
+    }
 }
 
 /// Takes this core's shard along if the transaction needs it; `None` when all shards are in hand.
-fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
+pub(super) fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
     core.dismiss_guest();
     let lent = session.lent.as_mut()?;
     while let Some(next) = lent.next() {
@@ -261,23 +369,44 @@ fn collect(core: &mut Core, session: &mut Session) -> Option<Next> {
     None
 }
 
-/// Closes the transaction's unit and sends its shards home.
-fn release(core: &mut Core, mut lent: Lent) {
+/// Closes the transaction's unit and sends its shards home, unless somebody waits for what it has made ready: then they go on with the offer.
+pub(super) fn release(core: &mut Core, mut lent: Lent) -> Option<Box<Offer>> {
     let log_at = lent.log_at();
+    let mut has_ready = false;
     if let Some(shard) = lent.shards_mut()[log_at].as_deref_mut() {
         close_unit(shard);
         // Published while all shards are still in hand.
         seal(shard);
+        has_ready = shard.space.common.waiters.has_ready();
     }
+    if has_ready {
+        return Some(Offer::new(lent, log_at));
+    }
+    send_home(core, lent);
+    None
+}
+
+/// Sends shards to their cores.
+pub fn send_home(core: &mut Core, lent: Lent) {
     lent.release().for_each(|shard| core.give_back(shard));
 }
 
 /// Runs a shard command (or a control command that needs shards) and accounts for it.
-fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>, hands: &mut Hands<'_>) {
+pub(super) fn run_one(
+    core: &mut Core,
+    session: &mut Session,
+    command: Command,
+    args: &Args<'_>,
+    hands: &mut Hands<'_>,
+) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
     let started = ticks::now();
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
+    if session.script.is_some() {
+        let failed = script::run(core, session, args, hands, now_ms);
+        return core.account(session, command, args, started, failed);
+    }
     let mark = session.out.mark();
     let handler = session.handler.take();
     let control = core.shared.controls[command.id as usize].filter(|_| handler.is_none());
@@ -291,27 +420,12 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
             result.is_err()
         }
         (None, Some(handler)) => {
-            let mut outcome = std::mem::take(&mut core.outcome);
-            let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
-            let settings = &*settings;
-            let mut access = Access::at(now_ms);
-            access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
-            let run = Run {
-                row: command.row,
-                handler,
-                args: args.skip(0),
-                db: session.client.db,
-                now_ms,
-                wall_offset_ms: core.wall_offset_ms,
-                settings,
-                map: &map,
-                access,
-            };
-            let failed = execute(hands, run, &mut session.out, &mut outcome);
-            if !outcome.events.is_empty() {
-                core.publish_events(&mut outcome.events);
+            let may_block = command.row.flags.has(flag::BLOCKING);
+            core.outcome.blocking.may_block = may_block && session.client.flags & client_flag::EXECUTING == 0;
+            let failed = call_handler(core, session, command.row, handler, args, hands, Access::at(now_ms));
+            if may_block && let Some(spec) = core.outcome.blocking.block.take() {
+                blocking::begin(core, session, command, args, *spec, hands);
             }
-            core.outcome = outcome;
             failed
         }
         (None, None) => false,
@@ -319,11 +433,56 @@ fn run_one(core: &mut Core, session: &mut Session, command: Command, args: &Args
     if failed {
         core.stats.count_error_reply(session.out.since(mark));
     }
+    core.track_command(session, command.row, args, hands);
     core.account(session, command, args, started, failed);
 }
 
+/// Calls a handler on the shards in hand; whether it failed.
+pub fn call_handler(
+    core: &mut Core,
+    session: &mut Session,
+    row: &'static Row,
+    handler: Handler,
+    args: &Args<'_>,
+    hands: &mut Hands<'_>,
+    mut access: Access,
+) -> bool {
+    let mut outcome = std::mem::take(&mut core.outcome);
+    let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
+    let settings = &*settings;
+    access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
+    let run = Run {
+        row,
+        handler,
+        args: args.skip(0),
+        db: session.client.db,
+        now_ms: access.now_ms,
+        wall_offset_ms: core.wall_offset_ms,
+        settings,
+        map: &map,
+        access,
+    };
+    core.prepare_tracking(hands);
+    let failed = execute(hands, run, &mut session.out, &mut outcome);
+    if !outcome.events.is_empty() {
+        core.publish_events(&mut outcome.events);
+    }
+    core.outcome = outcome;
+    failed
+}
+
+/// A session that has stopped waiting goes on: with its next command in a while, or it rests.
+pub fn go_on(core: &mut Core, mut session: Box<Session>) {
+    end_reply_mode(&mut session);
+    let waits = core.connections.get(session.conn).is_some_and(|conn| !conn.inbound.is_empty());
+    match session.reader.is_empty() && !waits {
+        true => core.park(session),
+        false => core.inbox.push_back(Message::Resume(session)),
+    }
+}
+
 /// Runs a command of the session itself.
-fn call_control(
+pub(super) fn call_control(
     core: &mut Core,
     session: &mut Session,
     command: Command,
@@ -336,13 +495,15 @@ fn call_control(
     let result = control(core, session, args);
     match (&result, session.exec.as_mut()) {
         (Ok(Flow::OnAllShards(_)), _) => {}
+        (Ok(Flow::Script(_)), _) if !core.monitors.is_empty() => core.send_to_monitors(session, args),
+        (Ok(Flow::Script(_)), _) => {}
         (Ok(Flow::Exec), Some(exec)) if !core.monitors.is_empty() => {
             exec.shown = Some(OwnedCommand::from_args(args))
         }
         (Ok(Flow::Exec), _) => {}
         _ => core.feed_monitors(session, args, command.row),
     }
-    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Visit(_))) {
+    if !matches!(result, Ok(Flow::OnAllShards(_) | Flow::Script(_) | Flow::Visit(_))) {
         core.account(session, command, args, started, result.is_err());
     }
     match result {
@@ -355,6 +516,10 @@ fn call_control(
         Ok(Flow::Exec) => Next::Again,
         Ok(Flow::OnAllShards(handler)) => {
             session.handler = Some(handler);
+            Next::Again
+        }
+        Ok(Flow::Script(pending)) => {
+            session.script = Some(pending);
             Next::Again
         }
         Ok(Flow::Close) => {
@@ -371,107 +536,8 @@ fn call_control(
     }
 }
 
-/// Fixes the lock set of a transaction that EXEC has just handed over.
-fn begin_exec(core: &mut Core, session: &mut Session) {
-    let Some(exec) = &session.exec else { return };
-    if exec.begun || session.lent.is_some() {
-        return;
-    }
-    let wanted = CoreSet(exec.multi.cores.0 | multi::watched_cores(session).0);
-    if !wanted.is_empty() {
-        session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
-    }
-}
-
-/// Goes on with a transaction: collects shards, validates watches, runs command after command.
-fn run_exec(core: &mut Core, session: &mut Session, mut exec: Box<Exec>) -> Next {
-    if let Some(next) = collect(core, session) {
-        session.exec = Some(exec);
-        return next;
-    }
-    if !exec.begun {
-        exec.begun = true;
-        exec.now_ms = core.now_ms;
-        session.client.flags |= client_flag::EXECUTING;
-        if !multi::watches_hold(session, exec.now_ms) {
-            session.out.null_array();
-            finish_exec(core, session, &exec);
-            return Next::Again;
-        }
-        session.out.array(exec.multi.queue.len());
-    }
-    let queue = std::mem::take(&mut exec.multi.queue);
-    let mut visiting = false;
-    while exec.next < queue.len() && !visiting {
-        if exec.next > 0 && breaks_lock(exec.next, queue.len()) && !exec.relocked {
-            exec.relocked = true;
-            exec.multi.queue = queue;
-            relock(core, session);
-            session.exec = Some(exec);
-            return Next::Again;
-        }
-        exec.relocked = false;
-        let queued = &queue[exec.next];
-        exec.next += 1;
-        let args = queued.words.args();
-        let Ok(command) = core.shared.table.find(&args) else { continue };
-        visiting = run_queued(core, session, command, &args);
-    }
-    exec.multi.queue = queue;
-    if visiting {
-        session.exec = Some(exec);
-        return Next::Again;
-    }
-    finish_exec(core, session, &exec);
-    Next::Again
-}
-
-/// A broken build gives the locks up before command `next` of `count`.
-fn breaks_lock(next: usize, count: usize) -> bool {
-    is_broken(Fault::SkipLock) || (is_broken(Fault::UnlockEarly) && next + 1 == count)
-}
-
-/// Gives all shards back and asks for them again: only ever in a build that is broken on purpose.
-#[cold]
-fn relock(core: &mut Core, session: &mut Session) {
-    let Some(lent) = session.lent.take() else { return };
-    let wanted = lent.wanted();
-    release(core, *lent);
-    core.publish_and_flush();
-    session.lent = Some(Box::new(Lent::new(wanted, core.cores())));
-    std::thread::sleep(std::time::Duration::from_micros(200));
-}
-
-/// Runs one queued command; whether it began a visit.
-fn run_queued(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
-    if let Some(control) = core.shared.controls[command.id as usize] {
-        let next = call_control(core, session, command, control, args);
-        if session.handler.is_none() {
-            return matches!(next, Next::Again);
-        }
-    }
-    let Some(mut lent) = session.lent.take() else { return false };
-    let map = core.map.clone();
-    let log_at = lent.log_at();
-    run_one(core, session, command, args, &mut Hands::Many(&map, lent.shards_mut(), log_at));
-    session.lent = Some(lent);
-    false
-}
-
-fn finish_exec(core: &mut Core, session: &mut Session, exec: &Exec) {
-    session.client.flags &= !client_flag::EXECUTING;
-    if let Some(words) = &exec.shown {
-        core.send_to_monitors(session, &words.args());
-    }
-    multi::unwatch_all(core, session);
-    if let Some(lent) = session.lent.take() {
-        release(core, *lent);
-    }
-    end_reply_mode(session);
-}
-
 /// CLIENT REPLY OFF and SKIP: what was written since the last command does not leave.
-fn end_reply_mode(session: &mut Session) {
+pub(super) fn end_reply_mode(session: &mut Session) {
     match session.client.reply {
         ReplyMode::On => {}
         ReplyMode::SkipNext => session.client.reply = ReplyMode::Skip,

@@ -5,8 +5,11 @@
 //! Invariant: a shadow is at most as old as the session's last stay at home. Bounds: 48 bytes per connection, names aside.
 //! Why not ask the session: it may be on any core, or in a message.
 
+use std::sync::Arc;
+
 use super::core::Core;
 use super::{Client, Session};
+use crate::acl::User;
 use crate::command::row::Row;
 
 /// The state of a session at its last departure.
@@ -22,6 +25,8 @@ pub struct Shadow {
     pub channels: u32,
     /// Patterns subscribed to.
     pub patterns: u32,
+    /// Shard channels subscribed to.
+    pub shards: u32,
     /// Commands queued in MULTI, -1 outside of one.
     pub queued: i32,
     /// Unexecuted input, in bytes.
@@ -38,12 +43,14 @@ impl Shadow {
 
     /// The session as it is now.
     pub fn of(session: &Session) -> Shadow {
+        let subscribed = session.client.subscriptions.as_deref();
         Shadow {
             last_command: session.client.last_command,
             flags: session.client.flags,
             db: session.client.db as u32,
-            channels: session.client.channels.len() as u32,
-            patterns: session.client.patterns.len() as u32,
+            channels: subscribed.map_or(0, |it| it.channels.len() as u32),
+            patterns: subscribed.map_or(0, |it| it.patterns.len() as u32),
+            shards: subscribed.map_or(0, |it| it.shards.len() as u32),
             queued: session.multi.as_ref().map_or(-1, |multi| multi.queue.len() as i32),
             query_bytes: session.reader.len().min(u32::MAX as usize) as u32,
             proto: session.out.proto(),
@@ -60,6 +67,8 @@ pub struct Labels {
     pub lib_name: Box<[u8]>,
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: Box<[u8]>,
+    /// Who it logged in as; `None` is the default user.
+    pub user: Option<Arc<User>>,
 }
 
 impl Labels {
@@ -69,6 +78,7 @@ impl Labels {
             name: client.name.as_slice().into(),
             lib_name: client.lib_name.as_slice().into(),
             lib_ver: client.lib_ver.as_slice().into(),
+            user: client.user.clone(),
         }
     }
 }

@@ -11,6 +11,7 @@
 use super::core::{Core, Message};
 use super::run;
 use super::{ReplyMode, Session, client_flag};
+use crate::command::row::flag;
 use crate::config::PipelineOrder;
 use crate::resp::Input;
 
@@ -48,15 +49,18 @@ pub fn target(core: &Core, session: &Session, input: &Input<'_>) -> Option<usize
     let client = &session.client;
     let plain = session.home == core.id()
         && session.multi.is_none()
-        && client.authenticated
+        && client.acl_tag == core.acl_tag
         && client.reply == ReplyMode::On
-        && client.flags & client_flag::PUBSUB == 0
+        && client.flags & (client_flag::PUBSUB | client_flag::TRACK_CACHING) == 0
         && !session.admitted
         && !core.paused.is_on(core.now_ms);
     let args = input.args();
     let command = core.shared.table.find(&args).ok().filter(|_| plain)?;
     let row = command.row;
-    let simple = row.handler.is_some() && row.first_key > 0 && row.arity_fits(args.len());
+    let simple = row.handler.is_some()
+        && !row.flags.has(flag::BLOCKING)
+        && row.first_key > 0
+        && row.arity_fits(args.len());
     if !simple || core.shared.controls[command.id as usize].is_some() {
         return None;
     }
@@ -88,6 +92,8 @@ pub fn push(core: &Core, session: &mut Session, target: usize, raw: &[u8]) {
         lane.client.db = session.client.db;
         lane.client.flags = session.client.flags;
         lane.client.authenticated = true;
+        lane.client.user.clone_from(&session.client.user);
+        lane.client.acl_tag = session.client.acl_tag;
         lane.client.name.clone_from(&session.client.name);
         lane.homeward = false;
     }

@@ -1,7 +1,7 @@
 //! Commands that ask or change every core: the session visits them one after another and replies where it began.
 //!
 //! Used by INFO, CLIENT LIST and KILL, CONFIG SET, SLOWLOG, LATENCY, MONITOR, SHUTDOWN and the like. `session::run` drives the
-//! journey. Invariant: every core is visited exactly once, the origin first. Bounds: the number of cores.
+//! journey. Invariant: every core is visited exactly once, the origin first (or the session's home last). Bounds: the number of cores.
 //! Why a journey and not a broadcast with a counter: no state waits anywhere, and replies need no joining.
 
 use super::Session;
@@ -21,6 +21,15 @@ pub trait Visit: Send {
     /// takes all shards when it is queued in MULTI (`admit::queue`): within a transaction it must not wait.
     fn needs_shard(&self) -> bool {
         false
+    }
+    /// Whether the session's home core comes last, after which the journey is over unless a transaction has to go on elsewhere:
+    /// for what the home side of the connection must see when all other cores know it already.
+    fn ends_at_home(&self) -> bool {
+        false
+    }
+    /// How many cores are visited: all once, unless the visit ends at home and says otherwise (fewer, or several laps).
+    fn stops(&self, cores: usize) -> usize {
+        cores
     }
 }
 
@@ -50,6 +59,17 @@ impl VisitState {
         ticks: u64,
     ) -> VisitState {
         VisitState { visit, origin, done: 0, command, words: OwnedCommand::from_args(args), ticks }
+    }
+
+    /// The core whose turn it is, or where the journey ends.
+    fn target(&self, cores: usize, session: &Session) -> usize {
+        let stops = self.visit.stops(cores);
+        match (self.done < stops, self.visit.ends_at_home()) {
+            (true, true) => (session.home + (cores - (stops - 1 - self.done) % cores)) % cores,
+            (true, false) => (self.origin + self.done) % cores,
+            (false, true) if session.exec.is_none() => session.home,
+            (false, _) => self.origin,
+        }
     }
 
     /// Writes the reply and books the command.
@@ -86,7 +106,7 @@ pub fn shard_of<'a>(core: &'a mut Core, session: &'a mut Session) -> Option<&'a 
 /// Goes one step on this core.
 pub fn step(core: &mut Core, session: &mut Session, mut state: Box<VisitState>) -> Journey {
     let cores = core.cores();
-    if state.done < cores {
+    while state.done < state.visit.stops(cores) && state.target(cores, session) == core.id() {
         if state.visit.needs_shard() && session.lent.is_none() && core.shard.is_none() {
             session.visit = Some(state);
             return Journey::Wait;
@@ -95,11 +115,11 @@ pub fn step(core: &mut Core, session: &mut Session, mut state: Box<VisitState>) 
         state.visit.at(core, session);
         state.ticks += ticks::now().wrapping_sub(started);
         state.done += 1;
-        let next = (state.origin + state.done) % cores;
-        if cores > 1 {
-            session.visit = Some(state);
-            return Journey::On(next);
-        }
+    }
+    let target = state.target(cores, session);
+    if target != core.id() {
+        session.visit = Some(state);
+        return Journey::On(target);
     }
     state.finish(core, session);
     Journey::Over

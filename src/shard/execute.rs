@@ -54,7 +54,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         Hands::One(shard) => {
             let Shard { space, log, .. } = &mut **shard;
             space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-            let staging = if log.is_read() { Some(&mut log.staging) } else { None };
+            let staging = if log.is_read() && !outcome.is_unlogged { Some(&mut log.staging) } else { None };
             call(run, Spaces::One(space), staging, out, outcome)
         }
         Hands::Many(map, shards, log_at) => {
@@ -66,7 +66,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
                         // Its core may have missed a CONFIG SET while the shard was away.
                         space.common.freshness = super::freshness(settings);
                         space.common.observed = log.is_read() || settings.notify_keyspace_events != 0;
-                        if core == *log_at && log.is_read() {
+                        if core == *log_at && log.is_read() && !outcome.is_unlogged {
                             staging = Some(&mut log.staging);
                         }
                         Some(space)
@@ -78,6 +78,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
         }
     };
     collect_departed(hands, settings, outcome);
+    collect_ready(hands);
     match hands {
         Hands::One(shard) => shard.dirty += outcome.dirty,
         Hands::Many(_, shards, log_at) => {
@@ -138,6 +139,23 @@ fn collect_departed(hands: &mut Hands<'_>, settings: &Settings, outcome: &mut Ou
     }
 }
 
+/// Keeps one list of the keys a transaction made ready, in order: with the shard whose log it writes.
+fn collect_ready(hands: &mut Hands<'_>) {
+    let Hands::Many(_, shards, log_at) = hands else { return };
+    let mut ready = Vec::new();
+    for (core, shard) in shards.iter_mut().enumerate() {
+        if let Some(shard) = shard
+            && core != *log_at
+            && shard.space.common.waiters.has_ready()
+        {
+            ready.append(&mut shard.space.common.waiters.take_ready());
+        }
+    }
+    if let (false, Some(shard)) = (ready.is_empty(), shards[*log_at].as_deref_mut()) {
+        shard.space.common.waiters.append_ready(&mut ready);
+    }
+}
+
 /// Stages DEL effects for `departed` keys and adds their events in front of the command's.
 pub fn stage_departed(shard: &mut Shard, departed: &[Departed], settings: &Settings, outcome: &mut Outcome) {
     let mut events = Vec::new();
@@ -158,6 +176,14 @@ pub fn stage_departed(shard: &mut Shard, departed: &[Departed], settings: &Setti
     if !events.is_empty() {
         events.append(&mut outcome.events);
         outcome.events = events;
+    }
+}
+
+/// PUBLISH and SPUBLISH leave for replicas as they came; they touch no key.
+pub fn propagate_publish(shard: &mut Shard, db: usize, args: &Args<'_>) {
+    if shard.log.is_read() {
+        let words: SmallVec<[&[u8]; 8]> = args.iter().collect();
+        shard.log.staging.add(&Effect { db, slot: None, kind: Kind::Plain, words });
     }
 }
 

@@ -117,6 +117,11 @@ impl Lent {
         self.shards.into_iter().flatten()
     }
 
+    /// The shards taken so far.
+    pub fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.iter().flatten().map(|shard| &**shard)
+    }
+
     /// The shards by core.
     pub fn shards_mut(&mut self) -> &mut [Option<Box<Shard>>] {
         &mut self.shards

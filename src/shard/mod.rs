@@ -6,6 +6,7 @@
 //!
 //! Invariant: every write of a keyspace happens inside [`execute::execute`] or [`upkeep`], and leaves as an effect.
 
+pub mod blocking;
 pub mod execute;
 pub mod lending;
 pub mod upkeep;

@@ -8,6 +8,7 @@ pub mod collection;
 pub mod element;
 pub mod encoding;
 pub mod field;
+pub mod geo;
 pub mod hash;
 pub mod hash_table;
 pub mod hash_ttl;

@@ -1,18 +1,380 @@
-//! The sorted set value.
+//! The sorted set value: a listpack while small, then a table of members beside an order tree; once converted it never goes back.
 //!
-//! Called by the sorted set commands (through `keyspace`), digest and savers. Invariant: `changed` is set by every method that really
-//! changed something. Bounds: see [`Collection`].
+//! Called by the sorted set and geo commands (through `keyspace`), digest and savers; calls `zset::{pack, big, range}`. Positions are *ranks*, counted from
+//! the lowest (score, then text bytewise). Invariant: `changed` is set by every method that really changed something; no score is NaN.
+//! Bounds: O(log n) a member, whatever the size, plus what is returned; a big one is freed by [`Collection::free_step`] run by run.
+mod big;
+pub mod member;
+pub mod pack;
+pub mod range;
+pub mod run;
+#[cfg(test)]
+mod tests;
+
+use crate::base::memory::good_size;
+use crate::base::prng::Prng;
 use crate::types::collection::Collection;
+use crate::types::element::Element;
+use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
+use crate::types::encoding::tree::Tree;
+use big::Big;
+use range::{LexRange, ScoreRange};
+use run::Run;
+
+/// zset-max-listpack-entries and zset-max-listpack-value.
+#[derive(Debug, Clone, Copy)]
+pub struct ZSetLimits {
+    /// Most members a listpack may hold.
+    pub max_entries: usize,
+    /// Longest member a listpack may hold, bytes.
+    pub max_value: usize,
+}
+
+impl Default for ZSetLimits {
+    fn default() -> Self {
+        Self { max_entries: 128, max_value: 64 }
+    }
+}
+
+/// When ZADD does something to a member.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AddRule {
+    /// Only if it is not there.
+    pub nx: bool,
+    /// Only if it is there.
+    pub xx: bool,
+    /// If it is there, only if the score becomes greater.
+    pub gt: bool,
+    /// If it is there, only if the score becomes less.
+    pub lt: bool,
+    /// The score is added to the present one.
+    pub incr: bool,
+}
+
+/// What ZADD did to a member.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Added {
+    /// The rule forbade it.
+    Nothing,
+    /// It is new, with this score.
+    New(f64),
+    /// It has another score now, this one.
+    Moved(f64),
+    /// It already had this score.
+    Same(f64),
+    /// The sum is no number; nothing was done.
+    NotANumber,
+}
+
+enum Repr {
+    Pack(ListPack),
+    Big(Box<Big>),
+}
 
 /// See the module's text.
-#[derive(Default, Clone)]
 pub struct ZSet {
+    repr: Repr,
     changed: bool,
+}
+
+impl Default for ZSet {
+    fn default() -> Self {
+        Self { repr: Repr::Pack(ListPack::new()), changed: false }
+    }
+}
+
+impl Clone for ZSet {
+    fn clone(&self) -> Self {
+        let repr = match &self.repr {
+            Repr::Pack(pack) => Repr::Pack(pack.clone()),
+            Repr::Big(big) => {
+                let mut copy = Box::<Big>::default();
+                big.walk(0, big.len(), false).for_each(|(member, score)| copy.insert(member, score));
+                Repr::Big(copy)
+            }
+        };
+        Self { repr, changed: false }
+    }
+}
+
+impl ZSet {
+    /// A sorted set of a validated listpack; None if it is not one of pairs in order.
+    pub fn from_pack(pack: ListPack) -> Option<Self> {
+        pack::is_valid(&pack).then_some(Self { repr: Repr::Pack(pack), changed: false })
+    }
+
+    /// A sorted set of distinct members, in any order (fastest in ascending order). Its encoding is that of redis for a result it
+    /// stores: by the limits alone.
+    pub fn from_members<'m>(
+        members: impl ExactSizeIterator<Item = (&'m [u8], f64)> + Clone,
+        limits: &ZSetLimits,
+    ) -> Self {
+        let longest = members.clone().map(|(member, _)| member.len()).max().unwrap_or(0);
+        let sum: usize = members.clone().map(|(member, _)| member.len()).sum();
+        let mut set = Self::default();
+        if members.len() > limits.max_entries || longest > limits.max_value || sum > SAFE_BYTES / 2 {
+            set.convert();
+        }
+        for (member, score) in members {
+            match &mut set.repr {
+                Repr::Pack(pack) => pack::insert(pack, member, score),
+                Repr::Big(big) => big.insert(member, score),
+            }
+        }
+        set.changed = true;
+        set
+    }
+
+    /// The listpack, while it is one (DUMP, RDB).
+    pub fn as_pack(&self) -> Option<&ListPack> {
+        match &self.repr {
+            Repr::Pack(pack) => Some(pack),
+            Repr::Big(_) => None,
+        }
+    }
+
+    /// The order of a large set as it is now, in constant time: later writes copy what they touch. None for a listpack, which is small
+    /// enough to be copied. The pin must stay in the shard.
+    pub fn pin_order(&self) -> Option<Tree<Run>> {
+        match &self.repr {
+            Repr::Pack(_) => None,
+            Repr::Big(big) => Some(big.pin()),
+        }
+    }
+
+    /// Number of members.
+    pub fn len(&self) -> usize {
+        match &self.repr {
+            Repr::Pack(pack) => pack.len() / 2,
+            Repr::Big(big) => big.len(),
+        }
+    }
+
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The score of `member`.
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        match &self.repr {
+            Repr::Pack(pack) => Some(pack::find(pack, member)?.1),
+            Repr::Big(big) => big.score(member),
+        }
+    }
+
+    /// How many members come before `member`, and its score.
+    pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
+        match &self.repr {
+            Repr::Pack(pack) => pack::rank(pack, member),
+            Repr::Big(big) => big.rank(member),
+        }
+    }
+
+    /// ZADD of one member; converts when a limit is passed.
+    pub fn add(&mut self, member: &[u8], score: f64, rule: AddRule, limits: &ZSetLimits) -> Added {
+        let Some(old) = self.score(member) else {
+            if rule.xx {
+                return Added::Nothing;
+            }
+            self.insert(member, score, limits);
+            return Added::New(score);
+        };
+        if rule.nx {
+            return Added::Nothing;
+        }
+        let score = if rule.incr { old + score } else { score };
+        if score.is_nan() {
+            return Added::NotANumber;
+        }
+        if (rule.lt && score >= old) || (rule.gt && score <= old) {
+            return Added::Nothing;
+        }
+        if score == old {
+            return Added::Same(score);
+        }
+        self.changed = true;
+        match &mut self.repr {
+            Repr::Pack(pack) => {
+                if let Some((at, _)) = pack::find(pack, member) {
+                    pack::remove(pack, at);
+                    pack::insert(pack, member, score);
+                }
+            }
+            Repr::Big(big) => big.change(member, old, score),
+        }
+        Added::Moved(score)
+    }
+
+    fn insert(&mut self, member: &[u8], score: f64, limits: &ZSetLimits) {
+        self.changed = true;
+        if let Repr::Pack(pack) = &self.repr {
+            let full = pack.len() / 2 + 1 > limits.max_entries;
+            let unsafe_size = pack.as_bytes().len() + member.len() > SAFE_BYTES;
+            if full || member.len() > limits.max_value || unsafe_size {
+                self.convert();
+            }
+        }
+        match &mut self.repr {
+            Repr::Pack(pack) => pack::insert(pack, member, score),
+            Repr::Big(big) => big.insert(member, score),
+        }
+    }
+
+    fn convert(&mut self) {
+        let Repr::Pack(pack) = &self.repr else { return };
+        let mut big = Box::<Big>::default();
+        pack::pairs(pack).for_each(|(member, score)| big.insert(&member.to_bytes(), score));
+        self.repr = Repr::Big(big);
+    }
+
+    /// Removes a member; true if it was there.
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        let removed = match &mut self.repr {
+            Repr::Pack(pack) => match pack::find(pack, member) {
+                Some((at, _)) => {
+                    pack::remove(pack, at);
+                    true
+                }
+                None => false,
+            },
+            Repr::Big(big) => big.remove(member),
+        };
+        self.changed |= removed;
+        removed
+    }
+
+    /// Removes the members of ranks `from..to` (at most `len`).
+    pub fn remove_span(&mut self, from: usize, to: usize) {
+        let to = to.min(self.len());
+        if from >= to {
+            return;
+        }
+        self.changed = true;
+        match &mut self.repr {
+            Repr::Pack(pack) => pack::remove_span(pack, from, to),
+            Repr::Big(big) => big.remove_span(from, to),
+        }
+    }
+
+    /// The ranks (from, to) of the members with scores in `range`; equal if there are none.
+    pub fn score_span(&self, range: &ScoreRange) -> (usize, usize) {
+        if range.is_empty() {
+            return (0, 0);
+        }
+        match &self.repr {
+            Repr::Pack(pack) => pack::score_span(pack, range),
+            Repr::Big(big) => big.score_span(range),
+        }
+    }
+
+    /// The ranks (from, to) of the members with texts in `range`, meaningful if all scores are equal; `reverse` says from which end redis would look.
+    pub fn lex_span(&self, range: &LexRange<'_>, reverse: bool) -> (usize, usize) {
+        if range.is_empty() {
+            return (0, 0);
+        }
+        match &self.repr {
+            Repr::Pack(pack) => pack::lex_span(pack, range, reverse),
+            Repr::Big(big) => big.lex_span(range),
+        }
+    }
+
+    /// All members in order.
+    pub fn iter(&self) -> Iter<'_> {
+        self.walk(0, self.len(), false)
+    }
+
+    /// The members of ranks `from..to` in order, or from the last to the first.
+    pub fn walk(&self, from: usize, to: usize, reverse: bool) -> Iter<'_> {
+        match &self.repr {
+            Repr::Big(big) => Iter::Big(big.walk(from, to, reverse)),
+            Repr::Pack(pack) if reverse => {
+                let pairs: Vec<_> = pack::pairs(pack).take(to).skip(from).collect();
+                Iter::Reverse(pairs.into_iter().rev())
+            }
+            Repr::Pack(pack) => Iter::Pack(pack::pairs(pack), from, to.saturating_sub(from)),
+        }
+    }
+
+    /// A uniformly chosen member.
+    pub fn random(&self, prng: &mut Prng) -> Option<(Element<'_>, f64)> {
+        match &self.repr {
+            Repr::Pack(pack) => pack::pairs(pack).nth(prng.below(self.len() as u64) as usize),
+            Repr::Big(big) => big.random(prng).map(|(member, score)| (Element::Bytes(member), score)),
+        }
+    }
+
+    /// `count` distinct members (all of them if there are fewer), in no particular order.
+    pub fn random_distinct(&self, count: usize, prng: &mut Prng) -> Vec<(Element<'_>, f64)> {
+        let len = self.len();
+        if count >= len {
+            return self.iter().collect();
+        }
+        if let Repr::Big(big) = &self.repr
+            && count <= len / 3
+        {
+            let mut seen = std::collections::HashSet::with_capacity(count);
+            let mut picked = Vec::with_capacity(count);
+            while picked.len() < count {
+                let Some((member, score)) = big.random(prng) else { break };
+                if seen.insert(member.as_ptr()) {
+                    picked.push((Element::Bytes(member), score));
+                }
+            }
+            return picked;
+        }
+        // Selection sampling: one pass, each subset equally likely, order kept (as redis does for listpacks).
+        let (mut left, mut rest) = (count, len);
+        let mut picked = Vec::with_capacity(count);
+        for pair in self.iter() {
+            if prng.below(rest as u64) < left as u64 {
+                picked.push(pair);
+                left -= 1;
+            }
+            rest -= 1;
+        }
+        picked
+    }
+
+    /// ZSCAN: visits from `cursor` (0 = start) about `count` members, returns the next cursor (0 = done).
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'a>, f64)) -> u64 {
+        let big = match &self.repr {
+            Repr::Pack(_) => {
+                self.iter().for_each(|(member, score)| visit(member, score));
+                return 0;
+            }
+            Repr::Big(big) => big,
+        };
+        let mut position = cursor << 16;
+        let mut seen = 0;
+        loop {
+            let next = big.scan(position, count.saturating_sub(seen), |member, score| {
+                seen += 1;
+                visit(Element::Bytes(member), score);
+            });
+            match next {
+                None => return 0,
+                Some(next) if seen >= count => return next >> 16,
+                Some(next) => position = next,
+            }
+        }
+    }
+
+    /// Recounts everything (tests): bytes, order and both sides of a large set.
+    pub fn is_consistent(&self) -> bool {
+        match &self.repr {
+            Repr::Pack(pack) => pack::is_valid(pack),
+            Repr::Big(big) => big.is_consistent(),
+        }
+    }
 }
 
 impl Collection for ZSet {
     fn heap_bytes(&self) -> usize {
-        0
+        match &self.repr {
+            Repr::Pack(pack) => pack.heap_bytes(),
+            Repr::Big(big) => good_size(size_of::<Big>()) + big.heap_bytes(),
+        }
     }
 
     fn own_bytes(&self) -> usize {
@@ -24,14 +386,45 @@ impl Collection for ZSet {
     }
 
     fn is_heavy(&self) -> bool {
-        false
+        matches!(&self.repr, Repr::Big(big) if big.len() > 64)
     }
 
     fn free_step(&mut self) -> bool {
-        true
+        match &mut self.repr {
+            Repr::Pack(_) => true,
+            Repr::Big(big) => big.free_step(),
+        }
     }
 
     fn encoding(&self) -> &'static str {
-        "skiplist"
+        match self.repr {
+            Repr::Pack(_) => "listpack",
+            Repr::Big(_) => "skiplist",
+        }
+    }
+}
+
+/// See [`ZSet::walk`].
+pub enum Iter<'a> {
+    /// Over a listpack: pairs, how many to skip, how many to give.
+    Pack(pack::Pairs<'a>, usize, usize),
+    /// Over a listpack from its end.
+    Reverse(std::iter::Rev<std::vec::IntoIter<(Element<'a>, f64)>>),
+    /// Over an order tree.
+    Big(big::Walk<'a>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (Element<'a>, f64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Pack(pairs, skip, left) => {
+                *left = left.checked_sub(1)?;
+                pairs.nth(std::mem::take(skip))
+            }
+            Self::Reverse(pairs) => pairs.next(),
+            Self::Big(walk) => walk.next().map(|(member, score)| (Element::Bytes(member), score)),
+        }
     }
 }

@@ -34,14 +34,50 @@ fn parse_decimal(body: &[u8]) -> Option<f64> {
     {
         return Some(value as f64);
     }
-    if !body.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
-        return None;
-    }
-    let value: f64 = std::str::from_utf8(body).ok()?.parse().ok()?;
+    let value = parse_any_decimal(body)?;
     if value.is_infinite() || (value == 0.0 && !is_zero_text(body)) {
         return None;
     }
     Some(value)
+}
+
+/// Out of range becomes infinite or zero.
+fn parse_any_decimal(body: &[u8]) -> Option<f64> {
+    if !body.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
+        return None;
+    }
+    std::str::from_utf8(body).ok()?.parse().ok()
+}
+
+/// Parses a float as redis reads the bounds of score ranges, by plain strtod: up to the first NUL, blanks in front, an empty text
+/// as 0, out of range as infinite or 0. NaN and anything behind the number are refused.
+pub fn parse_f64_as_c(text: &[u8]) -> Option<f64> {
+    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'))?;
+    let text = &text[start..];
+    if let Some(value) = parse_f64(text) {
+        return Some(value);
+    }
+    let (negative, body) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    if !body.first().is_some_and(|first| first.is_ascii_digit() || *first == b'.') {
+        return None;
+    }
+    let magnitude = if hex::has_prefix(body) {
+        match hex::parse(body)?.round(rounding::DOUBLE) {
+            Rounded::Finite(mantissa, exponent) => rounding::double_from_parts(mantissa, exponent),
+            Rounded::Overflow => f64::INFINITY,
+        }
+    } else {
+        parse_any_decimal(body)?
+    };
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// Plain digits only, few enough to be exact in a double.

@@ -45,6 +45,24 @@ impl LongDouble {
         Self::rounded(value < 0, exact.round(EXTENDED))
     }
 
+    /// The value of a double, exactly.
+    pub fn from_f64(value: f64) -> Self {
+        let negative = value.is_sign_negative();
+        if !value.is_finite() {
+            let class = if value.is_nan() { Class::NotANumber } else { Class::Infinite };
+            return Self { negative, class };
+        }
+        let bits = value.to_bits();
+        let (fraction, exponent) = (bits & ((1 << 52) - 1), (bits >> 52 & 0x7ff) as i32);
+        let mantissa = if exponent == 0 { fraction } else { fraction | 1 << 52 };
+        let exact = Exact { mantissa: u128::from(mantissa), exponent: exponent.max(1) - 1075, sticky: false };
+        if mantissa == 0 {
+            Self { negative, ..Self::ZERO }
+        } else {
+            Self::rounded(negative, exact.round(EXTENDED))
+        }
+    }
+
     /// Neither infinite nor NaN.
     pub fn is_finite(self) -> bool {
         matches!(self.class, Class::Finite(..))
@@ -74,6 +92,37 @@ impl LongDouble {
             };
         }
         if a.1 >= b.1 { add_aligned(self.negative, a, other.negative, b) } else { other.add(self) }
+    }
+}
+
+impl LongDouble {
+    /// `factor` times the value, rounded as a product of long doubles, then up to an integer; `None` if that is larger than an i64.
+    /// What is below an i64 becomes its least value, as on x86.
+    pub fn times_rounded_up(self, factor: u32) -> Option<i64> {
+        let (mantissa, exponent) = match self.class {
+            Class::Finite(mantissa, exponent) => (mantissa, exponent),
+            _ => return self.negative.then_some(i64::MIN),
+        };
+        let exact = Exact { mantissa: u128::from(mantissa) * u128::from(factor), exponent, sticky: false };
+        let Rounded::Finite(mantissa, exponent) = exact.round(EXTENDED) else {
+            return self.negative.then_some(i64::MIN);
+        };
+        let whole = match exponent {
+            ..=-64 => 0,
+            -63..=0 => mantissa >> -exponent,
+            _ if mantissa == 0 => 0,
+            // Mantissas are normalized: 64 bits and more are beyond an i64 anyway.
+            _ => u64::MAX,
+        };
+        let has_fraction = match exponent {
+            ..=-64 => mantissa != 0,
+            -63..=-1 => mantissa & ((1 << -exponent) - 1) != 0,
+            _ => false,
+        };
+        if self.negative {
+            return Some(i64::try_from(whole).map_or(i64::MIN, |whole| -whole));
+        }
+        i64::try_from(whole).ok()?.checked_add(i64::from(has_fraction))
     }
 }
 
@@ -260,6 +309,21 @@ mod tests {
     }
 
     #[test]
+    fn doubles_are_taken_over_exactly() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (13.361389338970184, "13.36138933897018433"),
+            (-1.5, "-1.5"),
+            (1e22, "10000000000000000000000"),
+            (5e-324, "0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(format_long_double(LongDouble::from_f64(value)), text);
+        }
+    }
+
+    #[test]
     fn texts_that_are_refused() {
         for text in
             ["", "-", ".", "e5", "1e", "nan", " 1", "1 ", "1e5000", "1e-5000", "0x", "0x1p", "1..", "1.2.3"]
@@ -271,6 +335,28 @@ mod tests {
         assert!(parse_long_double(b"4e-4951").is_some_and(LongDouble::is_finite));
         let minus_infinity = parse_long_double(b"-inf").unwrap();
         assert!(!parse_long_double(b"inf").unwrap().add(minus_infinity).is_finite());
+    }
+
+    #[test]
+    fn a_multiple_is_rounded_up_to_an_integer() {
+        let times = |text: &str| parse_long_double(text.as_bytes()).unwrap().times_rounded_up(1000);
+        for (text, wanted) in [
+            ("0", Some(0)),
+            ("1", Some(1000)),
+            ("0.0005", Some(1)),
+            ("-0.0005", Some(0)),
+            ("-0.5", Some(-500)),
+            ("1.5", Some(1500)),
+            ("4e-4951", Some(1)),
+            ("9223372036854775.807", Some(i64::MAX)),
+            ("9223372036854775.808", None),
+            ("inf", None),
+            ("1e4932", None),
+            ("-1e30", Some(i64::MIN)),
+            ("-inf", Some(i64::MIN)),
+        ] {
+            assert_eq!(times(text), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The commands of group *list*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::list;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, DocFlags, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row,
     category as c, doc_flag as d, flag as f, key_flag as k,
@@ -10,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "blmove",
         full_name: "blmove",
-        handler: None,
+        handler: Some(list::blocking::blmove),
         arity: 6,
         flags: Flags(f::WRITE | f::DENYOOM | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -50,7 +51,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "blmpop",
         full_name: "blmpop",
-        handler: None,
+        handler: Some(list::blocking::blmpop),
         arity: -5,
         flags: Flags(f::WRITE | f::BLOCKING | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -85,7 +86,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "blpop",
         full_name: "blpop",
-        handler: None,
+        handler: Some(list::blocking::blpop),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -112,7 +113,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "brpop",
         full_name: "brpop",
-        handler: None,
+        handler: Some(list::blocking::brpop),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -139,7 +140,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "brpoplpush",
         full_name: "brpoplpush",
-        handler: None,
+        handler: Some(list::blocking::brpoplpush),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -165,7 +166,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lindex",
         full_name: "lindex",
-        handler: None,
+        handler: Some(list::read::lindex),
         arity: 3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::LIST | c::SLOW),
@@ -186,7 +187,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "linsert",
         full_name: "linsert",
-        handler: None,
+        handler: Some(list::middle::linsert),
         arity: 5,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -217,7 +218,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "llen",
         full_name: "llen",
-        handler: None,
+        handler: Some(list::read::llen),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::LIST | c::FAST),
@@ -235,7 +236,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lmove",
         full_name: "lmove",
-        handler: None,
+        handler: Some(list::transfer::lmove),
         arity: 5,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -274,7 +275,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lmpop",
         full_name: "lmpop",
-        handler: None,
+        handler: Some(list::pop::lmpop),
         arity: -4,
         flags: Flags(f::WRITE | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -308,7 +309,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lpop",
         full_name: "lpop",
-        handler: None,
+        handler: Some(list::pop::lpop),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::LIST | c::FAST),
@@ -330,7 +331,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lpos",
         full_name: "lpos",
-        handler: None,
+        handler: Some(list::search::lpos),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::LIST | c::SLOW),
@@ -354,7 +355,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lpush",
         full_name: "lpush",
-        handler: None,
+        handler: Some(list::push::lpush),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::LIST | c::FAST),
@@ -376,7 +377,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lpushx",
         full_name: "lpushx",
-        handler: None,
+        handler: Some(list::push::lpushx),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::LIST | c::FAST),
@@ -398,7 +399,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lrange",
         full_name: "lrange",
-        handler: None,
+        handler: Some(list::read::lrange),
         arity: 4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::LIST | c::SLOW),
@@ -420,7 +421,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lrem",
         full_name: "lrem",
-        handler: None,
+        handler: Some(list::middle::lrem),
         arity: 4,
         flags: Flags(f::WRITE),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -442,7 +443,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "lset",
         full_name: "lset",
-        handler: None,
+        handler: Some(list::middle::lset),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -464,7 +465,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "ltrim",
         full_name: "ltrim",
-        handler: None,
+        handler: Some(list::middle::ltrim),
         arity: 4,
         flags: Flags(f::WRITE),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -486,7 +487,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "rpop",
         full_name: "rpop",
-        handler: None,
+        handler: Some(list::pop::rpop),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::LIST | c::FAST),
@@ -508,7 +509,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "rpoplpush",
         full_name: "rpoplpush",
-        handler: None,
+        handler: Some(list::transfer::rpoplpush),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::LIST | c::SLOW),
@@ -532,7 +533,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "rpush",
         full_name: "rpush",
-        handler: None,
+        handler: Some(list::push::rpush),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::LIST | c::FAST),
@@ -554,7 +555,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "rpushx",
         full_name: "rpushx",
-        handler: None,
+        handler: Some(list::push::rpushx),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::LIST | c::FAST),

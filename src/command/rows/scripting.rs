@@ -5,6 +5,7 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
 };
+use crate::command::script::function;
 
 /// The rows of group scripting.
 pub static ROWS: &[Row] = &[
@@ -207,7 +208,7 @@ pub static ROWS: &[Row] = &[
                 name: "delete",
                 full_name: "function|delete",
                 container: "function",
-                handler: None,
+                handler: Some(function::delete),
                 arity: 3,
                 flags: Flags(f::WRITE | f::NOSCRIPT),
                 acl: Categories(c::WRITE | c::SLOW | c::SCRIPTING),
@@ -237,7 +238,7 @@ pub static ROWS: &[Row] = &[
                 name: "flush",
                 full_name: "function|flush",
                 container: "function",
-                handler: None,
+                handler: Some(function::flush),
                 arity: -2,
                 flags: Flags(f::WRITE | f::NOSCRIPT),
                 acl: Categories(c::WRITE | c::SLOW | c::SCRIPTING),
@@ -322,7 +323,7 @@ pub static ROWS: &[Row] = &[
                 name: "load",
                 full_name: "function|load",
                 container: "function",
-                handler: None,
+                handler: Some(function::load),
                 arity: -3,
                 flags: Flags(f::WRITE | f::DENYOOM | f::NOSCRIPT),
                 acl: Categories(c::WRITE | c::SLOW | c::SCRIPTING),
@@ -347,7 +348,7 @@ pub static ROWS: &[Row] = &[
                 name: "restore",
                 full_name: "function|restore",
                 container: "function",
-                handler: None,
+                handler: Some(function::restore),
                 arity: -3,
                 flags: Flags(f::WRITE | f::DENYOOM | f::NOSCRIPT),
                 acl: Categories(c::WRITE | c::SLOW | c::SCRIPTING),

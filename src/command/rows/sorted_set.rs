@@ -4,13 +4,14 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, DocFlags, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row,
     category as c, doc_flag as d, flag as f, key_flag as k,
 };
+use crate::command::zset;
 
 /// The rows of group sorted-set.
 pub static ROWS: &[Row] = &[
     Row {
         name: "bzmpop",
         full_name: "bzmpop",
-        handler: None,
+        handler: Some(zset::blocking::bzmpop),
         arity: -5,
         flags: Flags(f::WRITE | f::BLOCKING | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW | c::BLOCKING),
@@ -45,7 +46,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bzpopmax",
         full_name: "bzpopmax",
-        handler: None,
+        handler: Some(zset::blocking::bzpopmax),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST | c::BLOCKING),
@@ -72,7 +73,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bzpopmin",
         full_name: "bzpopmin",
-        handler: None,
+        handler: Some(zset::blocking::bzpopmin),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST | c::BLOCKING),
@@ -99,7 +100,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zadd",
         full_name: "zadd",
-        handler: None,
+        handler: Some(zset::add::zadd),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST),
@@ -172,7 +173,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zcard",
         full_name: "zcard",
-        handler: None,
+        handler: Some(zset::read::zcard),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
@@ -190,7 +191,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zcount",
         full_name: "zcount",
-        handler: None,
+        handler: Some(zset::read::zcount),
         arity: 4,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
@@ -212,7 +213,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zdiff",
         full_name: "zdiff",
-        handler: None,
+        handler: Some(zset::combine::zdiff),
         arity: -3,
         flags: Flags(f::READONLY | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -243,7 +244,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zdiffstore",
         full_name: "zdiffstore",
-        handler: None,
+        handler: Some(zset::combine::zdiffstore),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -274,7 +275,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zincrby",
         full_name: "zincrby",
-        handler: None,
+        handler: Some(zset::add::zincrby),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST),
@@ -296,7 +297,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zinter",
         full_name: "zinter",
-        handler: None,
+        handler: Some(zset::combine::zinter),
         arity: -3,
         flags: Flags(f::READONLY | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -347,7 +348,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zintercard",
         full_name: "zintercard",
-        handler: None,
+        handler: Some(zset::combine::zintercard),
         arity: -3,
         flags: Flags(f::READONLY | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -372,7 +373,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zinterstore",
         full_name: "zinterstore",
-        handler: None,
+        handler: Some(zset::combine::zinterstore),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -423,7 +424,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zlexcount",
         full_name: "zlexcount",
-        handler: None,
+        handler: Some(zset::read::zlexcount),
         arity: 4,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
@@ -445,7 +446,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zmpop",
         full_name: "zmpop",
-        handler: None,
+        handler: Some(zset::pop::zmpop),
         arity: -4,
         flags: Flags(f::WRITE | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -479,7 +480,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zmscore",
         full_name: "zmscore",
-        handler: None,
+        handler: Some(zset::read::zmscore),
         arity: -3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
@@ -500,7 +501,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zpopmax",
         full_name: "zpopmax",
-        handler: None,
+        handler: Some(zset::pop::zpopmax),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST),
@@ -521,7 +522,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zpopmin",
         full_name: "zpopmin",
-        handler: None,
+        handler: Some(zset::pop::zpopmin),
         arity: -2,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST),
@@ -542,7 +543,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrandmember",
         full_name: "zrandmember",
-        handler: None,
+        handler: Some(zset::walk::zrandmember),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -579,7 +580,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrange",
         full_name: "zrange",
-        handler: None,
+        handler: Some(zset::range::zrange),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -640,7 +641,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrangebylex",
         full_name: "zrangebylex",
-        handler: None,
+        handler: Some(zset::range::zrangebylex),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -676,7 +677,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrangebyscore",
         full_name: "zrangebyscore",
-        handler: None,
+        handler: Some(zset::range::zrangebyscore),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -721,7 +722,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrangestore",
         full_name: "zrangestore",
-        handler: None,
+        handler: Some(zset::range::zrangestore),
         arity: -5,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -766,8 +767,9 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrank",
         full_name: "zrank",
-        handler: None,
-        arity: 3,
+        handler: Some(zset::read::zrank),
+        // 3 in redis 7.0: WITHSCORE came with 7.2.
+        arity: -3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
         first_key: 1,
@@ -787,7 +789,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrem",
         full_name: "zrem",
-        handler: None,
+        handler: Some(zset::remove::zrem),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST),
@@ -809,7 +811,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zremrangebylex",
         full_name: "zremrangebylex",
-        handler: None,
+        handler: Some(zset::remove::zremrangebylex),
         arity: 4,
         flags: Flags(f::WRITE),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -831,7 +833,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zremrangebyrank",
         full_name: "zremrangebyrank",
-        handler: None,
+        handler: Some(zset::remove::zremrangebyrank),
         arity: 4,
         flags: Flags(f::WRITE),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -853,7 +855,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zremrangebyscore",
         full_name: "zremrangebyscore",
-        handler: None,
+        handler: Some(zset::remove::zremrangebyscore),
         arity: 4,
         flags: Flags(f::WRITE),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),
@@ -875,7 +877,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrevrange",
         full_name: "zrevrange",
-        handler: None,
+        handler: Some(zset::range::zrevrange),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -907,7 +909,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrevrangebylex",
         full_name: "zrevrangebylex",
-        handler: None,
+        handler: Some(zset::range::zrevrangebylex),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -943,7 +945,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrevrangebyscore",
         full_name: "zrevrangebyscore",
-        handler: None,
+        handler: Some(zset::range::zrevrangebyscore),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -987,8 +989,9 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zrevrank",
         full_name: "zrevrank",
-        handler: None,
-        arity: 3,
+        handler: Some(zset::read::zrevrank),
+        // 3 in redis 7.0: WITHSCORE came with 7.2.
+        arity: -3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
         first_key: 1,
@@ -1008,7 +1011,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zscan",
         full_name: "zscan",
-        handler: None,
+        handler: Some(zset::walk::zscan),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -1032,7 +1035,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zscore",
         full_name: "zscore",
-        handler: None,
+        handler: Some(zset::read::zscore),
         arity: 3,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::SORTEDSET | c::FAST),
@@ -1053,7 +1056,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zunion",
         full_name: "zunion",
-        handler: None,
+        handler: Some(zset::combine::zunion),
         arity: -3,
         flags: Flags(f::READONLY | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::SORTEDSET | c::SLOW),
@@ -1104,7 +1107,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "zunionstore",
         full_name: "zunionstore",
-        handler: None,
+        handler: Some(zset::combine::zunionstore),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW),

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::acl;
 use crate::command::reply_error::ReplyError;
 use crate::config::rewrite::rewrite_file;
 use crate::config::schema::DIRECTIVES;
@@ -47,6 +48,7 @@ impl Visit for Adopt {
         let newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(config) = newest {
             core.configure(config);
+            core.adopt_users();
             let max = core.settings.slowlog_max_len;
             core.slowlog.entries.truncate(max);
         }
@@ -83,6 +85,13 @@ fn set(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, 
 /// What a change does beside changing the settings.
 fn carry_out(name: &str, settings: &Settings) -> Result<(), SetError> {
     match name {
+        "requirepass" => {
+            let set = |users: &mut acl::Users| -> Result<(), SetError> {
+                users.set_default_password(&settings.requirepass);
+                Ok(())
+            };
+            acl::users::change(set)?;
+        }
         "loglevel" => log::set_level(&settings.loglevel),
         "maxclients" => {
             let wanted = settings.maxclients as u64 + RESERVED_FILES;
@@ -112,7 +121,8 @@ fn carry_out(name: &str, settings: &Settings) -> Result<(), SetError> {
 }
 
 fn rewrite(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
-    if let Err(error) = rewrite_file(&core.config, None) {
+    let users = core.users.lines();
+    if let Err(error) = rewrite_file(&core.config, Some(&users)) {
         log::warning(&format!("CONFIG REWRITE failed: {error}"));
         return Err(fail(core, error.to_string()));
     }

@@ -1,6 +1,6 @@
 //! `# Clients`.
 //!
-//! Written by [`super::write`]; nothing blocks or is tracked yet, so those fields are 0. Bounds: none of its own.
+//! Written by [`super::write`]. Bounds: none of its own.
 
 use super::{Totals, line};
 use crate::session::core::Core;
@@ -13,9 +13,9 @@ pub(super) fn clients(core: &Core, totals: &Totals, text: &mut String) {
     line(text, "maxclients", core.settings.maxclients);
     line(text, "client_recent_max_input_buffer", sums.max_query_bytes);
     line(text, "client_recent_max_output_buffer", sums.max_output_bytes);
-    line(text, "blocked_clients", 0);
-    line(text, "tracking_clients", 0);
-    line(text, "clients_in_timeout_table", 0);
-    line(text, "total_blocking_keys", 0);
-    line(text, "total_blocking_keys_on_nokey", 0);
+    line(text, "blocked_clients", sums.blocked_clients);
+    line(text, "tracking_clients", sums.tracking_clients);
+    line(text, "clients_in_timeout_table", sums.clients_with_deadline);
+    line(text, "total_blocking_keys", sums.blocking_keys);
+    line(text, "total_blocking_keys_on_nokey", sums.blocking_keys_on_nokey);
 }

@@ -120,7 +120,13 @@ pub struct Sums {
     pub output_limit_disconnections: u64,
     pub error_replies: u64,
     pub acl_denied_auth: u64,
+    /// Commands, keys and channels refused by ACL.
+    pub acl_denied: [u64; 3],
     pub evicted_clients: u64,
+    pub blocked_clients: usize,
+    pub clients_with_deadline: usize,
+    pub blocking_keys: usize,
+    pub blocking_keys_on_nokey: usize,
     pub expire_ticks: u64,
     pub turns: u64,
     pub busy_ticks: u64,
@@ -130,6 +136,12 @@ pub struct Sums {
     pub max_output_bytes: usize,
     pub channels: usize,
     pub patterns: usize,
+    pub shard_channels: usize,
+    pub pubsub_clients: usize,
+    pub tracking_clients: usize,
+    pub tracked_prefixes: usize,
+    pub tracked_keys: usize,
+    pub tracked_items: usize,
     pub dirty: u64,
     pub pending_frees: u64,
     pub freed: u64,
@@ -184,8 +196,14 @@ impl Totals {
             sums.max_query_bytes = sums.max_query_bytes.max(row.query_room());
             sums.max_output_bytes = sums.max_output_bytes.max(row.waiting_bytes());
         }
+        sums.blocked_clients += core.blocked.count + core.paused.sessions.len();
+        sums.clients_with_deadline += core.blocked.with_deadline();
         sums.channels = core.pubsub.channels.len();
         sums.patterns = core.pubsub.patterns.len();
+        sums.shard_channels = core.pubsub.shards.len();
+        sums.pubsub_clients += core.pubsub.clients;
+        sums.tracking_clients += core.tracking.members.len();
+        sums.tracked_prefixes = core.tracking.prefixes.len();
     }
 
     fn add_counters(&mut self, core: &Core) {
@@ -201,6 +219,9 @@ impl Totals {
         sums.output_limit_disconnections += stats.output_buffer_limit_disconnections;
         sums.error_replies += stats.error_replies;
         sums.acl_denied_auth += stats.acl_denied_auth;
+        sums.acl_denied[0] += stats.acl_denied_cmd;
+        sums.acl_denied[1] += stats.acl_denied_key;
+        sums.acl_denied[2] += stats.acl_denied_channel;
         sums.evicted_clients += stats.evicted_clients;
         sums.expire_ticks += stats.expire_ticks;
         sums.turns += stats.turns;
@@ -250,6 +271,10 @@ impl Totals {
         self.keyspace.evicted += stats.evicted;
         self.keyspace.expired_stale_perc = self.keyspace.expired_stale_perc.max(stats.expired_stale_perc);
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;
+        sums.blocking_keys += shard.space.common.waiters.len();
+        sums.blocking_keys_on_nokey += shard.space.common.waiters.len_on_nokey();
+        sums.tracked_keys += shard.space.common.watch.track.len();
+        sums.tracked_items += shard.space.common.watch.track.items();
         sums.dirty += shard.dirty;
         sums.pending_frees += shard.space.common.trash.pending();
         sums.freed += shard.space.common.trash.freed();

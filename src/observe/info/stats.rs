@@ -11,7 +11,7 @@ pub(super) fn stats(_: &Core, totals: &Totals, text: &mut String) {
     text.push_str("# Stats\r\n");
     traffic(totals, text);
     keys(totals, text);
-    rare(text);
+    rare(totals, text);
     loops(totals, text);
 }
 
@@ -49,11 +49,12 @@ fn keys(totals: &Totals, text: &mut String) {
     line(text, "keyspace_misses", keyspace.misses);
     line(text, "pubsub_channels", sums.channels);
     line(text, "pubsub_patterns", sums.patterns);
-    line(text, "pubsubshard_channels", 0);
+    line(text, "pubsubshard_channels", sums.shard_channels);
 }
 
-/// What this server does not do: forks, defragmentation, tracking.
-fn rare(text: &mut String) {
+/// What this server does not do: forks, defragmentation; and tracking.
+fn rare(totals: &Totals, text: &mut String) {
+    let sums = &totals.sums;
     for name in [
         "latest_fork_usec",
         "total_forks",
@@ -65,13 +66,13 @@ fn rare(text: &mut String) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ] {
         line(text, name, 0);
     }
+    line(text, "tracking_total_keys", sums.tracked_keys);
+    line(text, "tracking_total_items", sums.tracked_items);
+    line(text, "tracking_total_prefixes", sums.tracked_prefixes);
+    line(text, "unexpected_error_replies", 0);
 }
 
 fn loops(totals: &Totals, text: &mut String) {
@@ -94,7 +95,7 @@ fn loops(totals: &Totals, text: &mut String) {
     line(text, "instantaneous_eventloop_cycles_per_sec", rates[TURNS]);
     line(text, "instantaneous_eventloop_duration_usec", usec(rates[BUSY] / rates[TURNS].max(1)));
     line(text, "acl_access_denied_auth", sums.acl_denied_auth);
-    line(text, "acl_access_denied_cmd", 0);
-    line(text, "acl_access_denied_key", 0);
-    line(text, "acl_access_denied_channel", 0);
+    line(text, "acl_access_denied_cmd", sums.acl_denied[0]);
+    line(text, "acl_access_denied_key", sums.acl_denied[1]);
+    line(text, "acl_access_denied_channel", sums.acl_denied[2]);
 }

@@ -10,6 +10,7 @@
 //! Why not glommio's own ring: three rings per executor, poll before each recv, no multishot (RUNTIME.md).
 
 pub mod buffers;
+mod vector;
 
 use std::collections::VecDeque;
 use std::io;
@@ -106,6 +107,7 @@ pub struct Ring {
     uring: IoUring,
     buffers: BufferRing,
     backlog: Vec<squeue::Entry>,
+    vectors: vector::Vectors,
     enters: u64,
 }
 
@@ -125,7 +127,7 @@ impl Ring {
         // An older kernel lacks the registered ring descriptor: then every enter looks the fd up, nothing else.
         let _ = uring.submitter().register_ring_fd();
         uring.completion().sync();
-        Ok(Ring { uring, buffers, backlog: Vec::new(), enters: 0 })
+        Ok(Ring { uring, buffers, backlog: Vec::new(), vectors: Default::default(), enters: 0 })
     }
 
     /// The descriptor another core's `MSG_RING` names.
@@ -198,6 +200,30 @@ impl Ring {
         self.push(opcode::Send::new(types::Fd(fd), data, len).flags(flags).build().user_data(token.pack()));
     }
 
+    /// An empty list for the slices of the next [`Ring::send_vector`].
+    pub fn vector(&mut self) -> &mut Vec<libc::iovec> {
+        self.vectors.next()
+    }
+
+    /// Sends the slices put into [`Ring::vector`], at least one, in order.
+    ///
+    /// # Safety
+    /// Every slice stays valid and unchanged until the completion of this token was reaped.
+    pub unsafe fn send_vector(&mut self, fd: RawFd, index: u32, generation: u32) {
+        match self.vectors.seal() {
+            vector::Sealed::One(slice) => {
+                // SAFETY: the caller's contract.
+                unsafe { self.send(fd, slice.iov_base.cast(), slice.iov_len as u32, index, generation) }
+            }
+            vector::Sealed::Many(message) => {
+                let token = Token { op: Op::Send, generation, index };
+                let flags = (libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32;
+                let entry = opcode::SendMsg::new(types::Fd(fd), message).flags(flags).build();
+                self.push(entry.user_data(token.pack()));
+            }
+        }
+    }
+
     /// Receives up to `len` bytes to `data`; completes once with what was there, at least one byte (a slow sender stays visible, so no
     /// MSG_WAITALL: `timeout` must see it).
     ///
@@ -247,6 +273,7 @@ impl Ring {
                 .nsec((timeout_us % 1_000_000) as u32 * 1000);
             self.uring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&time))
         };
+        self.recycle_vectors();
         match result {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
@@ -265,12 +292,21 @@ impl Ring {
             return Ok(());
         }
         self.enters += 1;
-        match self.uring.submit() {
+        let result = self.uring.submit();
+        self.recycle_vectors();
+        match result {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
                 Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
                 _ => Err(error),
             },
+        }
+    }
+
+    /// Lists of slices may be used again once the kernel has taken every entry: it has copied them by then (SUBMIT_STABLE).
+    fn recycle_vectors(&mut self) {
+        if self.vectors.is_used() && self.backlog.is_empty() && self.uring.submission().is_empty() {
+            self.vectors.recycle();
         }
     }
 

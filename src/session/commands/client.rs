@@ -3,6 +3,7 @@
 //! Texts and checks are redis'. A name set here reaches the home core's shadow when the session comes home
 //! (`connection::park`). Invariant: names and library facts hold only visible characters, so that a CLIENT LIST line stays a line.
 
+use super::super::blocking::Unblock;
 use super::super::core::Core;
 use super::super::visit::Visit;
 use super::super::{Control, Flow, ReplyMode, Session, client_flag};
@@ -154,18 +155,31 @@ fn unpause(_: &mut Core, _: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyErr
     Ok(Flow::Visit(Box::new(SetPause { until_ms: 0, all: false })))
 }
 
-/// No command of this server blocks yet, so there is nobody to wake.
-fn unblock(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
+/// CLIENT UNBLOCK: the client's home core, whichever that is, ends its wait.
+struct WakeUp {
+    id: u64,
+    how: Unblock,
+    found: bool,
+}
+
+impl Visit for WakeUp {
+    fn at(&mut self, core: &mut Core, _: &mut Session) {
+        self.found = self.found || core.unblock_client(self.id, self.how);
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, session: &mut Session) {
+        session.out.integer(i64::from(self.found));
+    }
+}
+
+fn unblock(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     at_most(core, args, 4)?;
-    if let Some(word) = args.get_checked(3)
-        && !is(word, "timeout")
-        && !is(word, "error")
-    {
-        return Err(ReplyError::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
-    }
-    if parse_i64(args.get(2)).is_none() {
-        return Err(ReplyError::NotInteger);
-    }
-    session.out.integer(0);
-    Ok(Flow::Done)
+    let how = match args.get_checked(3) {
+        None => Unblock::Timeout,
+        Some(word) if is(word, "timeout") => Unblock::Timeout,
+        Some(word) if is(word, "error") => Unblock::Error,
+        Some(_) => return Err(ReplyError::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let id = parse_i64(args.get(2)).ok_or(ReplyError::NotInteger)? as u64;
+    Ok(Flow::Visit(Box::new(WakeUp { id, how, found: false })))
 }

@@ -8,6 +8,7 @@ use super::super::visit::Visit;
 use super::super::{Control, Flow, Session};
 use super::client_row::{self, ClientKind, ClientRow};
 use super::{fail, is};
+use crate::acl;
 use crate::base::number::parse_i64;
 use crate::command::reply_error::{ReplyError, quoting};
 use crate::resp::Args;
@@ -22,6 +23,7 @@ struct Filter {
     addr: Option<Vec<u8>>,
     laddr: Option<Vec<u8>>,
     kind: Option<ClientKind>,
+    user: Option<Vec<u8>>,
     skip_me: bool,
     /// The old form: replies OK or an error.
     by_address: bool,
@@ -36,6 +38,7 @@ impl Filter {
             && is_text(&self.laddr, &row.local)
             && self.id.is_none_or(|id| id == row.id)
             && self.kind.is_none_or(|kind| kind == row.kind())
+            && self.user.as_deref().is_none_or(|user| user == row.user().unwrap_or(acl::users::DEFAULT))
             && !(self.skip_me && row.id == caller)
     }
 }
@@ -96,7 +99,8 @@ fn parse(core: &mut Core, args: &Args<'_>) -> Result<Filter, ReplyError> {
         } else if is(option, "laddr") {
             filter.laddr = Some(value.to_vec());
         } else if is(option, "user") {
-            if value != b"default" {
+            filter.user = Some(value.to_vec());
+            if core.users.get(value).is_none() {
                 let text = quoting("ERR No such user '", value, "'");
                 return Err(fail(core, text));
             }

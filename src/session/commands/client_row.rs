@@ -62,17 +62,33 @@ pub struct ClientRow {
     push_bytes: usize,
     total_bytes: usize,
     sending: bool,
+    /// Where its invalidations go, -1 if it does not track; whether that is broken.
+    redirect: i64,
+    is_broken: bool,
 }
 
 /// The rows of this core's connections; `visitor` is the session that asks, `argv_bytes` the size of its command.
 pub fn rows(core: &Core, visitor: &Session, argv_bytes: usize) -> Vec<ClientRow> {
     let alive = core.connections.iter().filter(|(_, conn)| !conn.dead);
-    alive.map(|(index, conn)| row_of(core, index, conn, visitor, argv_bytes)).collect()
+    alive.map(|(index, conn)| row_of(core, index, conn, Some(visitor), argv_bytes)).collect()
 }
 
-fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_bytes: usize) -> ClientRow {
-    let asks = conn.id == visitor.id;
-    let session = if asks { Some(visitor) } else { conn.session.as_deref() };
+/// The line of connection `index`, at home here, as CLIENT LIST shows it; `visitor` is its session, unless that is in its connection or away.
+pub fn line_of(core: &Core, index: u32, visitor: Option<&Session>, argv_bytes: usize) -> Vec<u8> {
+    let conn = core.connections.get(index);
+    conn.map_or(Vec::new(), |conn| row_of(core, index, conn, visitor, argv_bytes).line())
+}
+
+fn row_of(
+    core: &Core,
+    index: u32,
+    conn: &Connection,
+    visitor: Option<&Session>,
+    argv_bytes: usize,
+) -> ClientRow {
+    let visitor = visitor.filter(|visitor| visitor.id == conn.id);
+    let asks = visitor.is_some();
+    let session = visitor.or(conn.session.as_deref());
     let shadow = session.map_or(conn.shadow, Shadow::of);
     let labels = match session {
         Some(session) => Labels::of(&session.client),
@@ -96,10 +112,15 @@ fn row_of(core: &Core, index: u32, conn: &Connection, visitor: &Session, argv_by
         multi_bytes: session.and_then(|session| session.multi.as_ref()).map_or(0, |multi| multi.bytes),
         reply_room: conn.sending.heap_len() + session.map_or(0, |session| session.out.heap_len()),
         reply_bytes: conn.sending.len() + out,
-        push_count: conn.pushes.len(),
-        push_bytes: conn.push_bytes,
+        push_count: conn.pushes.count(),
+        push_bytes: conn.pushes.len(),
         total_bytes: conn.memory_with(session),
         sending: conn.send_busy,
+        redirect: conn
+            .tracking
+            .as_ref()
+            .map_or(-1, |state| state.target.map_or(0, |target| target.id as i64)),
+        is_broken: conn.tracking.as_ref().is_some_and(|state| state.is_broken),
     }
 }
 
@@ -110,6 +131,11 @@ impl ClientRow {
             0 => ClientKind::Normal,
             _ => ClientKind::PubSub,
         }
+    }
+
+    /// The name it logged in with, if that is not the default user's.
+    pub fn user(&self) -> Option<&[u8]> {
+        self.labels.user.as_deref().map(|user| user.name.as_slice())
     }
 
     /// Memory it takes, in bytes.
@@ -137,6 +163,10 @@ impl ClientRow {
         letter(bits & client_flag::MONITOR != 0, 'O');
         letter(bits & client_flag::PUBSUB != 0, 'P');
         letter(self.shadow.queued >= 0, 'x');
+        letter(bits & (client_flag::BLOCKED | client_flag::PAUSED) != 0, 'b');
+        letter(self.redirect >= 0, 't');
+        letter(self.is_broken, 'R');
+        letter(bits & client_flag::TRACK_BCAST != 0, 'B');
         letter(self.closing, 'c');
         letter(bits & client_flag::UNIX != 0, 'U');
         letter(bits & client_flag::NO_EVICT != 0, 'e');
@@ -152,18 +182,20 @@ impl ClientRow {
         let shadow = &self.shadow;
         let events = if self.sending { "rw" } else { "r" };
         let command = shadow.last_command.map_or("NULL", |row| row.full_name);
+        let user = self.user().map_or("default".into(), String::from_utf8_lossy);
         let mut line = format!("id={} addr={} laddr={} fd={} name=", self.id, self.peer, self.local, self.fd)
             .into_bytes();
         line.extend_from_slice(&self.labels.name);
         let figures = format!(
-            " age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
-             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user=default redir=-1 resp={} lib-name=",
+            " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
+             rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} user={user} redir={} resp={} lib-name=",
             self.age_s,
             self.idle_s,
             self.flags(),
             shadow.db,
             shadow.channels,
             shadow.patterns,
+            shadow.shards,
             shadow.queued,
             shadow.query_bytes,
             self.query_free,
@@ -175,6 +207,7 @@ impl ClientRow {
             self.push_count,
             self.push_bytes,
             self.total_bytes,
+            self.redirect,
             shadow.proto,
         );
         line.extend_from_slice(figures.as_bytes());

@@ -1,13 +1,14 @@
 //! PING, ECHO, AUTH, HELLO, SELECT, QUIT, RESET.
 //!
 //! Run where the session is; they change its client state only, save RESET and HELLO, which tell the other cores about
-//! subscriptions. Texts and order of checks are redis' (networking.c, acl.c as observed from outside). Invariant: a password is
-//! compared in time that does not depend on where it differs.
+//! subscriptions. Texts and order of checks are redis' (networking.c, acl.c as observed from outside); who may log in is `session::gate`'s.
 
 use super::super::core::Core;
 use super::super::pubsub::Reproto;
-use super::super::{Control, Flow, ReplyMode, Session, client_flag, multi};
+use super::super::visit::Visit;
+use super::super::{Control, Flow, ReplyMode, Session, client_flag, gate, multi};
 use super::{fail, is};
+use crate::acl;
 use crate::base::number::parse_i64;
 use crate::command::arguments::parse_database;
 use crate::command::reply_error::{ReplyError, quoting};
@@ -26,7 +27,7 @@ pub const CONTROLS: &[(&str, Control)] = &[
 ];
 
 const HELLO_NEEDS_AUTH: ReplyError = ReplyError::Text(
-    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 /// A client name with bytes outside `!`..`~`.
 pub(super) const BAD_NAME: ReplyError =
@@ -53,39 +54,16 @@ fn echo(_: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, Re
     Ok(Flow::Done)
 }
 
-/// Whether both are equal, in time that depends on the lengths only.
-fn same_secret(ours: &[u8], theirs: &[u8]) -> bool {
-    let differs = theirs.iter().enumerate().fold(0, |differs, (at, byte)| {
-        let other = ours.get(at).copied().unwrap_or(!byte);
-        differs | (byte ^ other)
-    });
-    differs == 0 && ours.len() == theirs.len()
-}
-
-/// Checks a name and password; there is one user, `default`, with requirepass as its password.
-fn authenticate(
-    core: &mut Core,
-    session: &mut Session,
-    user: &[u8],
-    password: &[u8],
-) -> Result<(), ReplyError> {
-    let wanted = core.settings.requirepass.as_slice();
-    if user == b"default" && (wanted.is_empty() || same_secret(wanted, password)) {
-        session.client.authenticated = true;
-        return Ok(());
-    }
-    core.stats.acl_denied_auth += 1;
-    Err(ReplyError::WrongPass)
-}
-
 fn auth(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
     let (user, password) = match args.len() {
-        2 if core.settings.requirepass.is_empty() => return Err(ReplyError::NoPassword),
-        2 => (&b"default"[..], args.get(1)),
+        2 if core.users.default_user().nopass => return Err(ReplyError::NoPassword),
+        2 => (acl::users::DEFAULT, args.get(1)),
         3 => (args.get(1), args.get(2)),
         _ => return Err(ReplyError::Syntax),
     };
-    authenticate(core, session, user, password)?;
+    if !gate::login(core, session, user, password, args) {
+        return Err(ReplyError::WrongPass);
+    }
     session.out.ok();
     Ok(Flow::Done)
 }
@@ -121,8 +99,10 @@ fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
             return Err(fail(core, text));
         }
     }
-    if let Some((user, password)) = login {
-        authenticate(core, session, user, password)?;
+    if let Some((user, password)) = login
+        && !gate::login(core, session, user, password, args)
+    {
+        return Err(ReplyError::WrongPass);
     }
     if !session.client.authenticated {
         return Err(HELLO_NEEDS_AUTH);
@@ -134,8 +114,7 @@ fn hello(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
     session.out.set_proto(proto.unwrap_or(before));
     greet(session);
     if session.out.proto() != before && session.client.flags & client_flag::PUBSUB != 0 {
-        let (id, proto) = (session.id, session.out.proto());
-        return Ok(Flow::Visit(Box::new(Reproto { id, proto })));
+        return Ok(Flow::Visit(Box::new(Reproto)));
     }
     Ok(Flow::Done)
 }
@@ -174,31 +153,45 @@ fn quit(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, Reply
 fn reset(core: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
     session.multi = None;
     multi::unwatch_all(core, session);
-    core.forget_subscriber(session);
-    let kept = client_flag::UNIX | client_flag::LOCAL;
+    let observed = client_flag::PUBSUB | client_flag::MONITOR | client_flag::TRACKING;
+    let is_known = session.client.flags & observed != 0;
+    let kept = client_flag::UNIX | client_flag::LOCAL | observed;
     let client = &mut session.client;
     client.flags &= kept;
-    client.channels.clear();
-    client.patterns.clear();
     client.db = 0;
     client.reply = ReplyMode::On;
-    client.authenticated = core.settings.requirepass.is_empty();
+    gate::begin(&core.users, client);
     client.set_name(b"");
+    if is_known {
+        return Ok(Flow::Visit(Box::new(Farewell)));
+    }
     session.out.set_proto(2);
     session.out.simple("RESET");
     Ok(Flow::Done)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// RESET of a client that listens to something: no core knows of it when the reply leaves.
+struct Farewell;
 
-    #[test]
-    fn secrets_compare_whole() {
-        assert!(same_secret(b"secret", b"secret"));
-        assert!(!same_secret(b"secret", b"secreT"));
-        assert!(!same_secret(b"secret", b"sec"));
-        assert!(!same_secret(b"sec", b"secret"));
-        assert!(!same_secret(b"", b"\xff"));
+impl Visit for Farewell {
+    fn at(&mut self, core: &mut Core, session: &mut Session) {
+        core.discount(session.id, session.home, session.client.subscriptions.as_deref());
+        if session.home == core.id() {
+            session.client.subscriptions = None;
+            session.client.flags &= !(client_flag::PUBSUB | client_flag::MONITOR | client_flag::TRACK_ALL);
+            if let Some(state) = core.connections.get_mut(session.conn).and_then(|conn| conn.tracking.take())
+            {
+                core.forget_tracker(session.conn, &state);
+            }
+            session.out.set_proto(2);
+            session.out.simple("RESET");
+            core.commit(session);
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: &mut Session) {}
+
+    fn ends_at_home(&self) -> bool {
+        true
     }
 }

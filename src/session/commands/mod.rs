@@ -4,6 +4,7 @@
 //! says how the session goes on; what concerns every core is a [`super::visit::Visit`]. Commands on keys are not here: they are
 //! handlers of `command`. Invariant: a control never touches another core's state directly.
 
+pub mod acl;
 pub mod channels;
 pub mod client;
 pub mod client_kill;
@@ -12,8 +13,11 @@ pub mod client_row;
 pub mod connection;
 pub mod debug;
 pub mod debug_stream;
+pub mod functions;
 pub mod monitor;
 pub mod process;
+pub mod scripting;
+pub mod tracking;
 
 use super::Control;
 use super::core::Core;
@@ -28,9 +32,13 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         client_list::CONTROLS,
         client_kill::CONTROLS,
         channels::CONTROLS,
+        tracking::CONTROLS,
         monitor::CONTROLS,
         process::CONTROLS,
         debug::CONTROLS,
+        acl::CONTROLS,
+        scripting::CONTROLS,
+        functions::CONTROLS,
     ];
     lists.concat()
 }

@@ -1,6 +1,8 @@
 //! Encodings that values and the keyspace are made of.
+pub mod chunk;
 pub mod intset;
 pub mod listpack;
+pub mod packed;
 pub mod seg_pin;
 pub mod seg_table;
 pub mod seg_walk;

@@ -1,0 +1,1 @@
+//! Rules, descriptions and files, without a server.
