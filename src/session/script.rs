@@ -106,7 +106,7 @@ pub fn run(
         }
     };
     let proto = session.out.proto();
-    let mut out = std::mem::replace(&mut session.out, Out::new());
+    let mut out = std::mem::take(&mut session.out);
     session.out.set_proto(proto);
     let db = session.client.db;
     let patience = match core.settings.busy_reply_threshold_ms {
@@ -250,7 +250,6 @@ impl Runner<'_, '_> {
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
         core.outcome.caller.is_script = false;
-        core.track_command(self.session, row, args, self.hands);
         failed
     }
 
