@@ -115,6 +115,8 @@ fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
             push_error(stack, text);
             return true;
         }
+        // The stack may be full of arguments: the reply needs the room.
+        stack.set_top(0);
         out.clear();
         out.set_proto(*proto);
         if let Err(Refusal(text)) = host.call(&words.args(), out, *effects) {
