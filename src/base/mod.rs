@@ -9,6 +9,7 @@ pub mod crc64;
 pub mod glob;
 pub mod memory;
 pub mod number;
+pub mod partial_sort;
 pub mod prng;
 pub mod purge;
 pub mod reclaim;

@@ -8,7 +8,9 @@ pub mod bitmap;
 pub mod blocking;
 pub mod cx;
 pub mod describe;
+pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keys;
 pub mod keyspec;
 pub mod list;
@@ -18,6 +20,7 @@ pub mod row;
 pub mod rows;
 pub mod script;
 pub mod set;
+pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use super::Keyspace;
 use super::entry::{Entry, ValueRef, ValueType};
 use crate::base::number::write_double;
 use crate::types::element::Element;
+use crate::types::stream::StreamId;
 use sha1::{Digest as _, Sha1};
 
 /// A SHA-1 sized sum.
@@ -55,6 +56,15 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 xor(digest, &pair);
             }
         }
+        ValueRef::Stream(stream) => {
+            for entry in stream.range(StreamId::MIN, StreamId::MAX, false) {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields {
+                    mix_element(digest, field);
+                    mix_element(digest, value);
+                }
+            }
+        }
         ValueRef::ZSet(set) => {
             let mut text = Vec::new();
             for (member, score) in set.iter() {
@@ -67,7 +77,6 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
             }
         }
         ValueRef::Set(set) => set.iter().for_each(|member| xor(digest, &member.to_bytes())),
-        ValueRef::Stream(_) => {}
         ValueRef::List(list) => list.walk(0).for_each(|item| mix_element(digest, item.element())),
     }
     if entry.expire_at().is_some() {

@@ -179,6 +179,11 @@ impl Out {
         }
     }
 
+    /// A float whose text is made already; a bulk string in RESP2.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if self.proto >= 3 { self.line(b',', text) } else { self.bulk(text) }
+    }
+
     /// A truth value; 1 or 0 in RESP2.
     pub fn boolean(&mut self, value: bool) {
         self.buf.extend_from_slice(match (self.proto >= 3, value) {

@@ -113,10 +113,10 @@ fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'
     let is_control = core.shared.controls[command.id as usize].is_some();
     let place = super::pubsub::place_of_command(core, command.row, args);
     let cores = match is_control {
+        _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
         true if super::commands::scripting::runs_script(command.row) => {
             super::commands::scripting::queued_cores(core, command.row, args)
         }
-        _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
         true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
         true if command.row.first_key == 0 || command.row.flags.has(flag::PUBSUB) => Default::default(),
         _ => route::cores_of(core, command.row, args),
@@ -138,12 +138,7 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
 }
 
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.
-pub(super) fn refuse(
-    core: &mut Core,
-    session: &mut Session,
-    command: Command,
-    text: impl AsRef<[u8]>,
-) -> Verdict {
+pub fn refuse(core: &mut Core, session: &mut Session, command: Command, text: impl AsRef<[u8]>) -> Verdict {
     core.stats.reject(command.id);
     forget_caching(session, Some(command.row));
     let mut text = text.as_ref();

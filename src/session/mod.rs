@@ -186,12 +186,12 @@ pub struct Session {
     pub reply_mark: Mark,
     /// What runs in place of the control command at the read position, with every shard in hand.
     pub handler: Option<Handler>,
-    /// A script likewise, with the shards it needs.
-    pub script: Option<Box<script::Pending>>,
     /// A command that waits for a key.
     pub blocked: Option<Box<blocking::Blocked>>,
     /// How many commands have blocked so far.
     pub blocks: u64,
+    /// A script likewise, with the shards it needs.
+    pub script: Option<Box<script::Pending>>,
     /// A visit under way.
     pub visit: Option<Box<VisitState>>,
     /// Where the keys of its next commands are.
@@ -223,9 +223,9 @@ impl Session {
             lane: None,
             reply_mark: Out::new().mark(),
             handler: None,
-            script: None,
             blocked: None,
             blocks: 0,
+            script: None,
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,

@@ -8,7 +8,9 @@ pub mod collection;
 pub mod element;
 pub mod encoding;
 pub mod field;
+pub mod geo;
 pub mod hash;
+pub mod hll;
 pub mod list;
 pub mod member;
 #[cfg(test)]

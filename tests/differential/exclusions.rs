@@ -22,6 +22,8 @@ pub enum Mode {
     Near(i64),
     /// A map but for the values of these fields.
     Fields(Vec<String>),
+    /// Times of streams: unix ms, idle times.
+    Times,
     /// Errors with the same first word.
     ErrorKind,
 }
@@ -77,6 +79,7 @@ fn parse_mode(action: &str) -> Mode {
         ("unordered", _) => Mode::Unordered,
         ("pairs", _) => Mode::Pairs,
         ("error-kind", _) => Mode::ErrorKind,
+        ("times", _) => Mode::Times,
         ("near", distance) => Mode::Near(distance.parse().expect("near:N")),
         ("fields", names) => Mode::Fields(names.split(',').map(str::to_owned).collect()),
         (other, _) => panic!("unknown action {other}"),

@@ -3,8 +3,16 @@
 //! Called by `traffic`. A command without a row is not generated; the harness prints which ones both servers know but
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
+#[path = "geos.rs"]
+mod geos;
+#[path = "hyperloglogs.rs"]
+mod hyperloglogs;
+#[path = "lists.rs"]
+mod lists;
 #[path = "sets.rs"]
 mod sets;
+#[path = "streams.rs"]
+mod streams;
 #[path = "zsets.rs"]
 mod zsets;
 
@@ -17,9 +25,24 @@ pub type Generator = fn(&mut Traffic) -> Vec<Step>;
 /// Name, weight, generator.
 pub type Row = (&'static str, u64, Generator);
 
+/// The rows of each family.
+#[rustfmt::skip]
+const FAMILIES: &[&[Row]] = &[
+    STRING,
+    BITMAP,
+    GENERIC,
+    HASH,
+    geos::GEO,
+    lists::LIST,
+    sets::SET,
+    streams::STREAM,
+    zsets::ZSET,
+    hyperloglogs::HYPERLOGLOG,
+];
+
 /// Rows of commands on keys.
 pub fn on_keys() -> impl Iterator<Item = Row> {
-    STRING.iter().chain(BITMAP).chain(GENERIC).chain(HASH).chain(sets::SET).chain(zsets::ZSET).copied()
+    FAMILIES.iter().copied().flatten().copied()
 }
 
 /// All rows.

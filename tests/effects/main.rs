@@ -103,10 +103,21 @@ fn words_of(args: &[Vec<u8>]) -> String {
     args.iter().map(|arg| show(arg, 60)).collect::<Vec<_>>().join(" ")
 }
 
+/// A trim that was limited leaves with its LIMIT and `=`, which only a primary's link may say.
+fn without_limit(args: &mut Args) {
+    let is = |at: usize, word: &[u8]| args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word));
+    if is(0, b"XADD") || is(0, b"XTRIM") {
+        let limit = (2..args.len()).find(|&at| is(at, b"LIMIT") && is(at - 2, b"="));
+        limit.into_iter().for_each(|at| drop(args.drain(at..at + 2)));
+    }
+}
+
 /// Sends a stream of commands as it is; every reply must be a success.
 fn replay(server: &Server, bytes: &[u8]) {
     let mut client = server.connect();
-    for chunk in split_commands(bytes).chunks(500) {
+    let mut commands = split_commands(bytes);
+    commands.iter_mut().for_each(without_limit);
+    for chunk in commands.chunks(500) {
         let wire: Vec<u8> = chunk.iter().flat_map(|args| encode(args)).collect();
         client.send_raw(&wire).unwrap();
         for args in chunk {

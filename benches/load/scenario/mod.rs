@@ -8,6 +8,7 @@ mod cpu500;
 mod idle;
 mod memory;
 mod open;
+mod pubsub;
 mod stalls;
 mod threads;
 
@@ -57,6 +58,11 @@ pub const ALL: &[Scenario] = &[
         name: "stalls",
         about: "PING while a huge hash, a huge value, KEYS * are handled",
         run: stalls::run,
+    },
+    Scenario {
+        name: "pubsub",
+        about: "10,000 subscribers, 1 KB messages: CPU per delivery",
+        run: pubsub::run,
     },
     Scenario {
         name: "case",

@@ -45,6 +45,24 @@ impl LongDouble {
         Self::rounded(value < 0, exact.round(EXTENDED))
     }
 
+    /// The value of a double, exactly.
+    pub fn from_f64(value: f64) -> Self {
+        let negative = value.is_sign_negative();
+        if !value.is_finite() {
+            let class = if value.is_nan() { Class::NotANumber } else { Class::Infinite };
+            return Self { negative, class };
+        }
+        let bits = value.to_bits();
+        let (fraction, exponent) = (bits & ((1 << 52) - 1), (bits >> 52 & 0x7ff) as i32);
+        let mantissa = if exponent == 0 { fraction } else { fraction | 1 << 52 };
+        let exact = Exact { mantissa: u128::from(mantissa), exponent: exponent.max(1) - 1075, sticky: false };
+        if mantissa == 0 {
+            Self { negative, ..Self::ZERO }
+        } else {
+            Self::rounded(negative, exact.round(EXTENDED))
+        }
+    }
+
     /// Neither infinite nor NaN.
     pub fn is_finite(self) -> bool {
         matches!(self.class, Class::Finite(..))
@@ -288,6 +306,21 @@ mod tests {
         assert_eq!(sum("18446744073709551615", "0.5"), "18446744073709551616");
         assert_eq!(sum("1e4932", "1e4932"), "inf");
         assert_eq!(format_long_double(LongDouble::from_i64(i64::MIN)), "-9223372036854775808");
+    }
+
+    #[test]
+    fn doubles_are_taken_over_exactly() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (13.361389338970184, "13.36138933897018433"),
+            (-1.5, "-1.5"),
+            (1e22, "10000000000000000000000"),
+            (5e-324, "0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(format_long_double(LongDouble::from_f64(value)), text);
+        }
     }
 
     #[test]

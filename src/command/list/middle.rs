@@ -57,9 +57,6 @@ pub fn linsert(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 pub fn lrem(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (key, args, limits) = (cx.key(1), cx.args, limits(cx));
     let count = parse_i64(args.get(2)).ok_or(ReplyError::NotInteger)?;
-    if count == i64::MIN {
-        return Err(ReplyError::OutOfRange);
-    }
     let Some(mut entry) = cx.write_as::<List>(&key)? else {
         cx.out.integer(0);
         return Ok(());

@@ -1,9 +1,10 @@
-//! The list commands that do not block.
+//! The list commands.
 //!
 //! Handlers of the rows in `command::rows::list`; called by `shard::execute`, they call `keyspace` and `types::list`. Invariant: a list that became
 //! empty is removed in the same command, with the events `pop`, `del` in this order. Bounds: ends cost what is pushed or popped, the middle
 //! its position. Source: redis' t_list.c for replies, order of checks, events and effects.
 
+pub mod blocking;
 pub mod middle;
 pub mod pop;
 pub mod push;

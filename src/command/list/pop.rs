@@ -138,7 +138,7 @@ pub fn pop_from(cx: &mut Cx<'_>, key: &Key<'_>, end: End, count: usize) -> Resul
 }
 
 /// The word an effect uses.
-fn pop_command(end: End) -> &'static [u8] {
+pub fn pop_command(end: End) -> &'static [u8] {
     match end {
         End::Left => b"LPOP",
         End::Right => b"RPOP",

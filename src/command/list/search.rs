@@ -18,15 +18,11 @@ fn parse(cx: &Cx<'_>) -> Result<Options, ReplyError> {
     for index in (3..cx.argc()).step_by(2) {
         let word = cx.arg(index);
         let Some(value) = cx.args.get_checked(index + 1) else { return Err(ReplyError::Syntax) };
-        let number = || parse_i64(value).ok_or(ReplyError::NotInteger);
         let natural = |error: &'static str| {
-            number().and_then(|number| usize::try_from(number).map_err(|_| ReplyError::Text(error)))
+            parse_i64(value).and_then(|number| usize::try_from(number).ok()).ok_or(ReplyError::Text(error))
         };
         if word.eq_ignore_ascii_case(b"rank") {
-            options.rank = number()?;
-            if options.rank == i64::MIN {
-                return Err(ReplyError::OutOfRange);
-            }
+            options.rank = parse_i64(value).ok_or(ReplyError::NotInteger)?;
             if options.rank == 0 {
                 return Err(ReplyError::Text(
                     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
@@ -59,7 +55,8 @@ pub fn lpos(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     };
     let list = entry.get::<List>().ok_or(ReplyError::WrongType)?;
     let most = if options.max_len == 0 { usize::MAX } else { options.max_len };
-    let skipped = (options.rank.unsigned_abs() - 1) as usize;
+    // The smallest rank counts as -1: redis cannot negate it.
+    let skipped = if options.rank == i64::MIN { 0 } else { (options.rank.unsigned_abs() - 1) as usize };
     let wanted = match options.count {
         None => 1,
         Some(0) => usize::MAX,

@@ -1,5 +1,6 @@
 //! The commands of group *geo*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::geo;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, DocFlags, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row,
     category as c, doc_flag as d, flag as f, key_flag as k,
@@ -10,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "geoadd",
         full_name: "geoadd",
-        handler: None,
+        handler: Some(geo::add::geoadd),
         arity: -5,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::GEO | c::SLOW),
@@ -61,7 +62,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "geodist",
         full_name: "geodist",
-        handler: None,
+        handler: Some(geo::read::geodist),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::GEO | c::SLOW),
@@ -95,7 +96,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "geohash",
         full_name: "geohash",
-        handler: None,
+        handler: Some(geo::read::geohash),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::GEO | c::SLOW),
@@ -116,7 +117,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "geopos",
         full_name: "geopos",
-        handler: None,
+        handler: Some(geo::read::geopos),
         arity: -2,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::GEO | c::SLOW),
@@ -137,7 +138,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "georadius",
         full_name: "georadius",
-        handler: None,
+        handler: Some(geo::search::georadius),
         arity: -6,
         flags: Flags(f::WRITE | f::DENYOOM | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::GEO | c::SLOW),
@@ -232,7 +233,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "georadius_ro",
         full_name: "georadius_ro",
-        handler: None,
+        handler: Some(geo::search::georadius_ro),
         arity: -6,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::GEO | c::SLOW),
@@ -300,7 +301,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "georadiusbymember",
         full_name: "georadiusbymember",
-        handler: None,
+        handler: Some(geo::search::georadiusbymember),
         arity: -5,
         flags: Flags(f::WRITE | f::DENYOOM | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::GEO | c::SLOW),
@@ -384,7 +385,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "georadiusbymember_ro",
         full_name: "georadiusbymember_ro",
-        handler: None,
+        handler: Some(geo::search::georadiusbymember_ro),
         arity: -5,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::GEO | c::SLOW),
@@ -443,7 +444,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "geosearch",
         full_name: "geosearch",
-        handler: None,
+        handler: Some(geo::search::geosearch),
         arity: -7,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::GEO | c::SLOW),
@@ -551,7 +552,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "geosearchstore",
         full_name: "geosearchstore",
-        handler: None,
+        handler: Some(geo::search::geosearchstore),
         arity: -8,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::GEO | c::SLOW),

@@ -1,5 +1,6 @@
 //! The commands of group *hyperloglog*: one row each, sorted by name. Pure table; `command::row` explains the columns,
 //! `command::lookup` serves the rows whose `handler` is filled in (or that a control command stands behind).
+use crate::command::hyperloglog;
 use crate::command::row::{
     ARG, Arg, Begin, Categories, DocFlags, Find, Flags, KeyFlags, KeySpec, Kind, ROW, Row, category as c,
     doc_flag as d, flag as f, key_flag as k,
@@ -10,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pfadd",
         full_name: "pfadd",
-        handler: None,
+        handler: Some(hyperloglog::pfadd),
         arity: -2,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::HYPERLOGLOG | c::FAST),
@@ -31,7 +32,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pfcount",
         full_name: "pfcount",
-        handler: None,
+        handler: Some(hyperloglog::count::pfcount),
         arity: -2,
         flags: Flags(f::READONLY | f::MAY_REPLICATE),
         acl: Categories(c::READ | c::HYPERLOGLOG | c::SLOW),
@@ -54,7 +55,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pfdebug",
         full_name: "pfdebug",
-        handler: None,
+        handler: Some(hyperloglog::debug::pfdebug),
         arity: 3,
         flags: Flags(f::WRITE | f::DENYOOM | f::ADMIN),
         acl: Categories(c::WRITE | c::HYPERLOGLOG | c::ADMIN | c::SLOW | c::DANGEROUS),
@@ -76,7 +77,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pfmerge",
         full_name: "pfmerge",
-        handler: None,
+        handler: Some(hyperloglog::count::pfmerge),
         arity: -2,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::WRITE | c::HYPERLOGLOG | c::SLOW),
@@ -105,7 +106,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "pfselftest",
         full_name: "pfselftest",
-        handler: None,
+        handler: Some(hyperloglog::debug::pfselftest),
         arity: 1,
         flags: Flags(f::ADMIN),
         acl: Categories(c::HYPERLOGLOG | c::ADMIN | c::SLOW | c::DANGEROUS),

@@ -11,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "blmove",
         full_name: "blmove",
-        handler: None,
+        handler: Some(list::blocking::blmove),
         arity: 6,
         flags: Flags(f::WRITE | f::DENYOOM | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -51,7 +51,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "blmpop",
         full_name: "blmpop",
-        handler: None,
+        handler: Some(list::blocking::blmpop),
         arity: -5,
         flags: Flags(f::WRITE | f::BLOCKING | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -86,7 +86,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "blpop",
         full_name: "blpop",
-        handler: None,
+        handler: Some(list::blocking::blpop),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -113,7 +113,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "brpop",
         full_name: "brpop",
-        handler: None,
+        handler: Some(list::blocking::brpop),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),
@@ -140,7 +140,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "brpoplpush",
         full_name: "brpoplpush",
-        handler: None,
+        handler: Some(list::blocking::brpoplpush),
         arity: 4,
         flags: Flags(f::WRITE | f::DENYOOM | f::NOSCRIPT | f::BLOCKING),
         acl: Categories(c::WRITE | c::LIST | c::SLOW | c::BLOCKING),

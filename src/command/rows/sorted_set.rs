@@ -11,7 +11,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bzmpop",
         full_name: "bzmpop",
-        handler: None,
+        handler: Some(zset::blocking::bzmpop),
         arity: -5,
         flags: Flags(f::WRITE | f::BLOCKING | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SORTEDSET | c::SLOW | c::BLOCKING),
@@ -46,7 +46,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bzpopmax",
         full_name: "bzpopmax",
-        handler: None,
+        handler: Some(zset::blocking::bzpopmax),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST | c::BLOCKING),
@@ -73,7 +73,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "bzpopmin",
         full_name: "bzpopmin",
-        handler: None,
+        handler: Some(zset::blocking::bzpopmin),
         arity: -3,
         flags: Flags(f::WRITE | f::NOSCRIPT | f::BLOCKING | f::FAST),
         acl: Categories(c::WRITE | c::SORTEDSET | c::FAST | c::BLOCKING),

@@ -5,13 +5,14 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
 };
+use crate::command::stream::{add, claim, delete, group, info, pending, range, read};
 
 /// The rows of group stream.
 pub static ROWS: &[Row] = &[
     Row {
         name: "xack",
         full_name: "xack",
-        handler: None,
+        handler: Some(group::xack),
         arity: -4,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STREAM | c::FAST),
@@ -33,7 +34,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xadd",
         full_name: "xadd",
-        handler: None,
+        handler: Some(add::xadd),
         arity: -5,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STREAM | c::FAST),
@@ -132,7 +133,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xautoclaim",
         full_name: "xautoclaim",
-        handler: None,
+        handler: Some(claim::xautoclaim),
         arity: -6,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STREAM | c::FAST),
@@ -163,7 +164,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xclaim",
         full_name: "xclaim",
-        handler: None,
+        handler: Some(claim::xclaim),
         arity: -6,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STREAM | c::FAST),
@@ -200,7 +201,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xdel",
         full_name: "xdel",
-        handler: None,
+        handler: Some(delete::xdel),
         arity: -3,
         flags: Flags(f::WRITE | f::FAST),
         acl: Categories(c::WRITE | c::STREAM | c::FAST),
@@ -234,7 +235,7 @@ pub static ROWS: &[Row] = &[
                 name: "create",
                 full_name: "xgroup|create",
                 container: "xgroup",
-                handler: None,
+                handler: Some(group::create),
                 arity: -5,
                 flags: Flags(f::WRITE | f::DENYOOM),
                 acl: Categories(c::WRITE | c::STREAM | c::SLOW),
@@ -280,7 +281,7 @@ pub static ROWS: &[Row] = &[
                 name: "createconsumer",
                 full_name: "xgroup|createconsumer",
                 container: "xgroup",
-                handler: None,
+                handler: Some(group::createconsumer),
                 arity: 5,
                 flags: Flags(f::WRITE | f::DENYOOM),
                 acl: Categories(c::WRITE | c::STREAM | c::SLOW),
@@ -303,7 +304,7 @@ pub static ROWS: &[Row] = &[
                 name: "delconsumer",
                 full_name: "xgroup|delconsumer",
                 container: "xgroup",
-                handler: None,
+                handler: Some(group::delconsumer),
                 arity: 5,
                 flags: Flags(f::WRITE),
                 acl: Categories(c::WRITE | c::STREAM | c::SLOW),
@@ -326,7 +327,7 @@ pub static ROWS: &[Row] = &[
                 name: "destroy",
                 full_name: "xgroup|destroy",
                 container: "xgroup",
-                handler: None,
+                handler: Some(group::destroy),
                 arity: 4,
                 flags: Flags(f::WRITE),
                 acl: Categories(c::WRITE | c::STREAM | c::SLOW),
@@ -362,7 +363,7 @@ pub static ROWS: &[Row] = &[
                 name: "setid",
                 full_name: "xgroup|setid",
                 container: "xgroup",
-                handler: None,
+                handler: Some(group::setid),
                 arity: -5,
                 flags: Flags(f::WRITE),
                 acl: Categories(c::WRITE | c::STREAM | c::SLOW),
@@ -416,7 +417,7 @@ pub static ROWS: &[Row] = &[
                 name: "consumers",
                 full_name: "xinfo|consumers",
                 container: "xinfo",
-                handler: None,
+                handler: Some(info::consumers),
                 arity: 4,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::READ | c::STREAM | c::SLOW),
@@ -439,7 +440,7 @@ pub static ROWS: &[Row] = &[
                 name: "groups",
                 full_name: "xinfo|groups",
                 container: "xinfo",
-                handler: None,
+                handler: Some(info::groups),
                 arity: 3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::READ | c::STREAM | c::SLOW),
@@ -473,7 +474,7 @@ pub static ROWS: &[Row] = &[
                 name: "stream",
                 full_name: "xinfo|stream",
                 container: "xinfo",
-                handler: None,
+                handler: Some(info::stream),
                 arity: -3,
                 flags: Flags(f::READONLY),
                 acl: Categories(c::READ | c::STREAM | c::SLOW),
@@ -517,7 +518,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xlen",
         full_name: "xlen",
-        handler: None,
+        handler: Some(add::xlen),
         arity: 2,
         flags: Flags(f::READONLY | f::FAST),
         acl: Categories(c::READ | c::STREAM | c::FAST),
@@ -535,7 +536,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xpending",
         full_name: "xpending",
-        handler: None,
+        handler: Some(pending::xpending),
         arity: -3,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STREAM | c::SLOW),
@@ -578,7 +579,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xrange",
         full_name: "xrange",
-        handler: None,
+        handler: Some(range::xrange),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STREAM | c::SLOW),
@@ -602,7 +603,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xread",
         full_name: "xread",
-        handler: None,
+        handler: Some(read::xread),
         arity: -4,
         flags: Flags(f::READONLY | f::BLOCKING | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::STREAM | c::SLOW | c::BLOCKING),
@@ -636,7 +637,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xreadgroup",
         full_name: "xreadgroup",
-        handler: None,
+        handler: Some(read::xreadgroup),
         arity: -7,
         flags: Flags(f::WRITE | f::BLOCKING | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::STREAM | c::SLOW | c::BLOCKING),
@@ -681,7 +682,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xrevrange",
         full_name: "xrevrange",
-        handler: None,
+        handler: Some(range::xrevrange),
         arity: -4,
         flags: Flags(f::READONLY),
         acl: Categories(c::READ | c::STREAM | c::SLOW),
@@ -705,7 +706,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xsetid",
         full_name: "xsetid",
-        handler: None,
+        handler: Some(delete::xsetid),
         arity: -3,
         flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
         acl: Categories(c::WRITE | c::STREAM | c::FAST),
@@ -743,7 +744,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "xtrim",
         full_name: "xtrim",
-        handler: None,
+        handler: Some(delete::xtrim),
         arity: -4,
         flags: Flags(f::WRITE),
         acl: Categories(c::WRITE | c::STREAM | c::SLOW),

@@ -5,6 +5,7 @@
 //! like their inputs. Source: redis 7.0's t_zset.c for replies, the order of checks, events and effects.
 
 pub mod add;
+pub mod blocking;
 pub mod combine;
 pub mod pop;
 pub mod range;
@@ -29,7 +30,7 @@ pub fn limits(cx: &Cx<'_>) -> ZSetLimits {
 }
 
 /// Lets `write` reply from the sorted set at `key` (or from `None`), where it lies.
-fn reply_from(
+pub fn reply_from(
     cx: &mut Cx<'_>,
     key: &Key<'_>,
     write: impl FnOnce(&mut Out, Option<&ZSet>),

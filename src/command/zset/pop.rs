@@ -40,7 +40,8 @@ impl End {
         }
     }
 
-    fn command(self) -> &'static [u8] {
+    /// The command it leaves as.
+    pub fn command(self) -> &'static [u8] {
         match self {
             Self::Min => b"ZPOPMIN",
             Self::Max => b"ZPOPMAX",
@@ -192,6 +193,10 @@ pub fn pop_first(
 ) -> Result<bool, ReplyError> {
     for index in first..first + keys {
         let key = cx.key(index);
+        // Woken, only the key that is ready counts.
+        if !cx.considers(key.bytes) {
+            continue;
+        }
         let taken = pop(cx, &key, end, count, Shape::KeyNested)?;
         if taken > 0 {
             let mut digits = DigitBuffer::new();

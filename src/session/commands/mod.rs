@@ -36,9 +36,9 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         monitor::CONTROLS,
         process::CONTROLS,
         debug::CONTROLS,
+        acl::CONTROLS,
         scripting::CONTROLS,
         functions::CONTROLS,
-        acl::CONTROLS,
     ];
     lists.concat()
 }

@@ -13,7 +13,8 @@ use crate::base::memory::good_size;
 use crate::base::number::parse_i64;
 use crate::types::element::Element;
 
-const HEAD: usize = 6;
+/// Bytes before the first entry.
+pub const HEAD: usize = 6;
 const END: u8 = 0xff;
 const COUNT_UNKNOWN: u16 = u16::MAX;
 /// A listpack never grows beyond this many bytes.
@@ -269,6 +270,16 @@ impl ListPack {
         Iter { bytes: &self.bytes[HEAD..] }
     }
 
+    /// Entries from the one at `at` on.
+    pub fn iter_from(&self, at: usize) -> Iter<'_> {
+        Iter { bytes: &self.bytes[at..] }
+    }
+
+    /// Offset of the terminator: where a further entry would begin.
+    pub fn end(&self) -> usize {
+        self.bytes.len() - 1
+    }
+
     /// The first entry at or after `from` whose text is `text`, looking at every `skip + 1`st.
     pub fn find(&self, from: Option<usize>, text: &[u8], skip: usize) -> Option<usize> {
         let mut at = from?;
@@ -288,6 +299,47 @@ impl ListPack {
                 to_skip -= 1;
             }
             at = self.next(at)?;
+        }
+    }
+
+    /// Appends several entries at once, room made for all of them together.
+    pub fn extend<'a>(&mut self, elements: impl Iterator<Item = Element<'a>> + Clone) {
+        // An encoding byte or five, up to nine of an integer, and up to five backwards.
+        let most: usize = elements.clone().map(|element| element.text_len().max(8) + 10).sum();
+        let (len, before) = (self.bytes.len(), u16::from_le_bytes([self.bytes[4], self.bytes[5]]));
+        if self.bytes.capacity() - len < most {
+            self.bytes.reserve_exact(good_size(len + most) - len);
+        }
+        self.bytes.pop();
+        let mut added = 0usize;
+        for element in elements {
+            encode(element, &mut self.bytes);
+            added += 1;
+        }
+        self.bytes.push(END);
+        let len = self.bytes.len() as u32;
+        self.bytes[..4].copy_from_slice(&len.to_le_bytes());
+        if before != COUNT_UNKNOWN {
+            let count = u16::try_from(usize::from(before) + added).unwrap_or(COUNT_UNKNOWN);
+            self.bytes[4..6].copy_from_slice(&count.to_le_bytes());
+        }
+    }
+
+    /// Replaces the entry at `at` by an integer, in place where that takes the same room.
+    pub fn replace_int(&mut self, at: usize, number: i64) {
+        let mut fresh = Vec::with_capacity(16);
+        encode(Element::Int(number), &mut fresh);
+        if fresh.len() == self.entry_len(at) {
+            self.bytes[at..at + fresh.len()].copy_from_slice(&fresh);
+        } else {
+            self.splice(at, 1, &[Element::Int(number)]);
+        }
+    }
+
+    /// Gives back what growth reserved.
+    pub fn shrink(&mut self) {
+        if good_size(self.bytes.len()) < self.bytes.capacity() {
+            self.bytes.shrink_to(good_size(self.bytes.len()));
         }
     }
 
@@ -427,6 +479,23 @@ mod tests {
                 }
                 assert_eq!(at, None);
             }
+        }
+    }
+
+    #[test]
+    fn extending_and_replacing_integers_equal_the_slow_way() {
+        let mut prng = Prng::new(5);
+        let (mut fast, mut slow) = (ListPack::new(), ListPack::new());
+        for _ in 0..300 {
+            let texts: Vec<_> = (0..prng.below(6)).map(|_| random_text(&mut prng)).collect();
+            fast.extend(texts.iter().map(|text| Element::Bytes(text)));
+            texts.iter().for_each(|text| slow.push(text));
+            if let Some(at) = fast.first() {
+                let number = prng.next_u64() as i64 >> prng.below(64);
+                fast.replace_int(at, number);
+                slow.replace(at, number.to_string().as_bytes());
+            }
+            assert_eq!(fast.as_bytes(), slow.as_bytes());
         }
     }
 
