@@ -115,7 +115,7 @@ impl Core {
         self.take_arrivals();
         sweep_waiting(self);
         self.end_turn();
-        if let Err(error) = self.ring.submit() {
+        if let Err(error) = self.ring.wait(0) {
             crate::observe::log::warning(&format!("io_uring_enter failed: {error}"));
         }
     }
