@@ -75,6 +75,14 @@ impl PushQueue {
         !self.items.is_empty() && (keeps || !replies_wait)
     }
 
+    /// Asks the cache for the first item.
+    #[inline]
+    pub fn prefetch(&self) {
+        if let Some(first) = self.items.front() {
+            crate::base::cache::prefetch_value(first);
+        }
+    }
+
     /// Notes that replies are sent.
     #[inline]
     pub fn yield_turn(&mut self) {

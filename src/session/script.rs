@@ -254,10 +254,12 @@ impl Runner<'_, '_> {
     fn on_shards(&mut self, row: &'static Row, handler: Handler, args: &Args<'_>, effects: bool) -> bool {
         let core = &mut *self.core;
         core.outcome.is_unlogged = !effects;
+        core.outcome.caller.is_script = true;
         core.outcome.blocking.may_block = false;
         let access = Access::at(self.now_ms);
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
+        core.outcome.caller.is_script = false;
         core.track_command(self.session, row, args, self.hands);
         failed
     }
