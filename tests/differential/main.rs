@@ -13,6 +13,7 @@ mod compare;
 mod control;
 mod exclusions;
 mod families;
+mod frames;
 mod lockstep;
 mod traffic;
 
