@@ -248,7 +248,6 @@ impl Runner<'_, '_> {
         let access = Access::at(self.now_ms);
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
-        core.track_command(self.session, row, args, self.hands);
         failed
     }
 
