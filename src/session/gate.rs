@@ -17,6 +17,7 @@ use super::commands::client_row;
 use super::core::{Core, Message};
 use super::{Client, Session};
 use crate::acl::{self, Context, Denied, Reason, Record, User, Users};
+use crate::command::Caller;
 use crate::command::lookup::Command;
 use crate::command::reply_error::protected_command;
 use crate::command::row::{Row, flag};
@@ -155,6 +156,15 @@ pub fn may_run(
         note_denial(core, session, row, args, denied, Context::Lua);
     }
     checked
+}
+
+/// What a handler may know of who calls.
+#[inline]
+pub fn caller(core: &Core, session: &Session, row: &'static Row, args: &Args<'_>, is_script: bool) -> Caller {
+    let is_restricted = row.beyond.is_some()
+        && session.client.acl_tag != core.acl_tag
+        && !acl::check::reads_all_keys(&user_of(&core.users, &session.client), row, args);
+    Caller { is_script, is_restricted }
 }
 
 fn is_outdated(core: &Core, session: &Session) -> bool {

@@ -15,7 +15,7 @@ use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
 use super::{
-    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, pubsub, route, script, split, widen,
+    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, gate, pubsub, route, script, split, widen,
 };
 use crate::base::ticks;
 use crate::command::lookup::Command;
@@ -452,6 +452,7 @@ pub fn call_handler(
     let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
     let settings = &*settings;
     access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
+    outcome.caller = gate::caller(core, session, row, args, outcome.caller.is_script);
     let run = Run {
         row,
         handler,

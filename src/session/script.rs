@@ -106,7 +106,7 @@ pub fn run(
         }
     };
     let proto = session.out.proto();
-    let mut out = std::mem::replace(&mut session.out, Out::new());
+    let mut out = std::mem::take(&mut session.out);
     session.out.set_proto(proto);
     let db = session.client.db;
     let patience = match core.settings.busy_reply_threshold_ms {
@@ -244,10 +244,12 @@ impl Runner<'_, '_> {
     fn on_shards(&mut self, row: &'static Row, handler: Handler, args: &Args<'_>, effects: bool) -> bool {
         let core = &mut *self.core;
         core.outcome.is_unlogged = !effects;
+        core.outcome.caller.is_script = true;
         core.outcome.blocking.may_block = false;
         let access = Access::at(self.now_ms);
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
+        core.outcome.caller.is_script = false;
         failed
     }
 

@@ -215,6 +215,18 @@ impl List {
         }
     }
 
+    /// Bytes of all nodes as listpacks (DEBUG OBJECT's ql_uncompressed_size). Costs the nodes.
+    pub fn packed_bytes(&self) -> usize {
+        let of = |leaf: &Piece| match leaf {
+            Piece::Run(chunk) => chunk.len() + PACK_FRAME,
+            Piece::Huge(bytes) => bytes.len(),
+        };
+        match &self.repr {
+            Repr::Small(chunk) => chunk.len() + PACK_FRAME,
+            Repr::Large(tree) => tree.iter().map(of).sum(),
+        }
+    }
+
     /// Adds an element at an end.
     #[inline]
     pub fn push(&mut self, end: End, item: NewItem<'_>, limits: &ListLimits) {

@@ -10,6 +10,8 @@ pub mod encoding;
 pub mod field;
 pub mod geo;
 pub mod hash;
+pub mod hash_table;
+pub mod hash_ttl;
 pub mod hll;
 pub mod list;
 pub mod member;

@@ -80,6 +80,8 @@ pub struct DatabaseTotals {
     pub keys: u64,
     /// Keys with an expiry.
     pub expires: u64,
+    /// Hashes of which fields have an expiry.
+    pub timed: u64,
     /// Sum of avg_ttl × expires over cores.
     pub weighted_ttl: u128,
 }
@@ -259,6 +261,7 @@ impl Totals {
         for (index, total) in self.databases.iter_mut().enumerate().take(count) {
             let found = shard.space.totals(index);
             total.keys += found.keys;
+            total.timed += found.timed;
             total.expires += found.expires;
             total.weighted_ttl += u128::from(found.avg_ttl_ms) * u128::from(found.expires);
             own.keys += found.keys;
@@ -268,6 +271,7 @@ impl Totals {
         self.keyspace.hits += stats.hits;
         self.keyspace.misses += stats.misses;
         self.keyspace.expired += stats.expired;
+        self.keyspace.expired_fields += stats.expired_fields;
         self.keyspace.evicted += stats.evicted;
         self.keyspace.expired_stale_perc = self.keyspace.expired_stale_perc.max(stats.expired_stale_perc);
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;
