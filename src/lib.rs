@@ -20,7 +20,7 @@
 //! | L4 | [`command`] | one row per command, the handlers by family, every error text, key specs |
 //! | L4 | [`acl`] | users and their rules, the check before a command, ACL LOG, the ACL file; pure, beside `command` so that scripts (L5) can ask |
 //! | L5 | [`shard`] | keyspace + log of a core; [`shard::execute`], the one door for writes; lending; upkeep |
-//! | L7 | [`session`] | connections and what runs on them: receive, admit, route, run, transactions, pub/sub, deliver |
+//! | L7 | [`session`] | connections and what runs on them: receive, admit, route, run, transactions, pub/sub, client-side caching, deliver |
 //! | L7 | [`observe`] | log, INFO, SLOWLOG, LATENCY, MEMORY, counters, crash report |
 //! | L8 | [`server`] | boot, listening sockets, the registry of control commands, the network task, signals |
 //!
@@ -93,6 +93,7 @@
 //! | session | the travelling part of a connection: input, replies, client state |
 //! | hop | a session going to another core |
 //! | mesh | the rings between cores: one single-producer lane per ordered pair |
+//! | place | of a channel: the core all its messages go through, that of its slot ([`session::pubsub`]) |
 //! | lane | one direction of the mesh; in [`session::split`], the part of a relaxed pipeline that goes to one core |
 //! | doorbell | an `IORING_OP_MSG_RING` that wakes a core; rung once per batch and only if it sleeps |
 //! | turn | reap completions, take messages, run sessions, seal, start sends, flush the mesh |

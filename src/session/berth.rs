@@ -152,6 +152,10 @@ impl Core {
             return self.take_home(shard);
         }
         let owner = shard.core;
+        if std::mem::take(&mut self.has_events_out) {
+            // The next command on the shard may run on another core: its events must not overtake these.
+            self.flush_mesh();
+        }
         if let Some(shard) = self.shared.berths[owner].give_back(shard) {
             self.mesh.send(owner, Message::Shard(shard));
         }

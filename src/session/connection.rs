@@ -128,6 +128,16 @@ impl Connection {
         self.send_busy || self.recv_armed || self.direct == Direct::Busy
     }
 
+    /// Asks the cache for what a send looks at beside the connection itself.
+    #[inline]
+    pub fn prefetch_output(&self) {
+        self.pushes.prefetch();
+        if let Some(session) = self.session.as_deref() {
+            crate::base::cache::prefetch_value(&session.out);
+            crate::base::cache::prefetch_value(&session.client.flags);
+        }
+    }
+
     /// Reply bytes that wait to be sent.
     pub fn output_bytes(&self) -> usize {
         self.sending.len() + self.pushes.len() + self.session.as_ref().map_or(0, |session| session.out.len())

@@ -8,10 +8,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acl;
 mod compare;
 mod control;
 mod exclusions;
 mod families;
+mod frames;
 mod lockstep;
 mod traffic;
 

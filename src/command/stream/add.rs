@@ -60,6 +60,7 @@ pub fn xadd(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let trimmed = options.trim.map_or(0, |trim| trim.run(stream));
     let after = Resolved::of(stream);
     drop(entry);
+    cx.signal_ready(&key);
     write_id(cx.out, id);
     cx.notify(notify::STREAM, "xadd", key.bytes);
     if trimmed > 0 {

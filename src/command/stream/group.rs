@@ -117,6 +117,7 @@ pub fn destroy(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let removed = entry.get_mut::<Stream>().and_then(|stream| stream.remove_group(name));
     drop(entry);
     if removed.is_some() {
+        cx.signal_ready(&key);
         cx.propagate();
         cx.notify(notify::STREAM, "xgroup-destroy", key.bytes);
     }

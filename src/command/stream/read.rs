@@ -7,35 +7,27 @@ use super::{
     write_entry, write_id,
 };
 use crate::base::number::parse_i64;
+use crate::command::blocking::{BlockSpec, parse_deadline_ms};
 use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
-use crate::keyspace::Key;
-use crate::resp::Out;
+use crate::keyspace::{Entry, Key, ValueType};
+use crate::resp::{Out, OwnedCommand};
 use crate::types::stream::{Counters, Group, Pending, Stream, StreamId};
 
 /// What stands before the IDs.
 #[derive(Debug, Default)]
 pub struct Wish<'a> {
-    /// BLOCK, milliseconds; 0: for ever.
-    pub block_ms: Option<i64>,
+    /// BLOCK: when to give up, internal ms; 0: never.
+    pub deadline_ms: Option<u64>,
     /// Most entries per stream; `usize::MAX`: all.
     count: usize,
     /// Index of the first key's word.
     pub keys_at: usize,
     /// Number of keys.
     pub keys: usize,
-    group: Option<(&'a [u8], &'a [u8])>,
+    /// The group and the consumer, for XREADGROUP.
+    pub group: Option<(&'a [u8], &'a [u8])>,
     noack: bool,
-}
-
-/// The time XREAD may wait.
-fn parse_block(cx: &Cx<'_>, word: &[u8]) -> Result<i64, ReplyError> {
-    let block_ms = parse_i64(word).ok_or(ReplyError::TimeoutNotInteger)?;
-    if block_ms < 0 {
-        return Err(ReplyError::TimeoutNegative);
-    }
-    let latest = i64::MAX - wall_now(cx);
-    if block_ms > latest { Err(ReplyError::TimeoutOutOfRange) } else { Ok(block_ms) }
 }
 
 /// Reads the options up to STREAMS.
@@ -47,7 +39,7 @@ pub fn parse_wish<'a>(cx: &mut Cx<'a>, by_group: bool) -> Result<Wish<'a>, Reply
         let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
         if is(b"block") && more > 0 {
             at += 1;
-            wish.block_ms = Some(parse_block(cx, cx.arg(at))?);
+            wish.deadline_ms = Some(parse_deadline_ms(cx, cx.arg(at))?);
         } else if is(b"count") && more > 0 {
             at += 1;
             let count = parse_i64(cx.arg(at)).ok_or(ReplyError::NotInteger)?;
@@ -93,6 +85,11 @@ fn parse_positions(cx: &mut Cx<'_>, wish: &Wish<'_>) -> Result<Vec<StreamId>, Re
     let mut positions = Vec::with_capacity(wish.keys);
     for index in 0..wish.keys {
         let (key, word) = (cx.key(wish.keys_at + index), cx.arg(wish.keys_at + wish.keys + index));
+        if cx.is_woken() {
+            // Judged the first time; other keys' shards may be out of reach now.
+            positions.push(if word == b">" { StreamId::MAX } else { parse_id(word, 0)? });
+            continue;
+        }
         let found = cx.read_as::<Stream>(&key)?;
         let is_missing = found.is_none();
         let group = wish.group.map(|(group, _)| group);
@@ -136,13 +133,19 @@ fn has_more(stream: &Stream, position: StreamId) -> bool {
     position < stream.last_id() && stream.last_live().is_some_and(|last| last > position)
 }
 
+/// Whether a call has something to serve after `position`: a woken one has if an ID was used since, even if its entry is gone.
+fn is_due(is_woken: bool, stream: &Stream, position: StreamId) -> bool {
+    if is_woken { stream.last_id() > position } else { has_more(stream, position) }
+}
+
 /// XREAD of one stream; whether there was something.
 fn serve(cx: &mut Cx<'_>, out: &mut Out, key: &Key<'_>, position: StreamId, count: usize) -> bool {
+    let is_woken = cx.is_woken();
     let Ok(Some(stream)) = cx.read_as::<Stream>(key) else {
         cx.notify_miss(key.bytes);
         return false;
     };
-    let start = position.next().filter(|_| has_more(stream, position));
+    let start = position.next().filter(|_| is_due(is_woken, stream, position));
     let Some(start) = start else { return false };
     begin_stream(out, key.bytes);
     write_entries(out, stream.range(start, StreamId::MAX, false).take(count));
@@ -214,6 +217,10 @@ impl Reading<'_> {
     }
 }
 
+const KEY_GONE: ReplyError = ReplyError::Text("UNBLOCKED the stream key no longer exists");
+const GROUP_GONE: ReplyError =
+    ReplyError::Text("NOGROUP the consumer group this client was blocked on no longer exists");
+
 /// XREADGROUP of one stream.
 fn serve_group(
     cx: &mut Cx<'_>,
@@ -224,13 +231,17 @@ fn serve_group(
 ) -> Result<Delivery, ReplyError> {
     let mut delivery = Delivery::default();
     let Some((group, consumer)) = wish.group else { return Ok(delivery) };
-    let now_ms = wall_now(cx);
-    let Some(mut entry) = read_to_change(cx, key)? else { return Ok(delivery) };
+    let (now_ms, is_woken) = (wall_now(cx), cx.is_woken());
+    let found = match read_to_change(cx, key) {
+        Err(_) if is_woken => return Err(KEY_GONE),
+        found => found?,
+    };
+    let Some(mut entry) = found else { return if is_woken { Err(KEY_GONE) } else { Ok(delivery) } };
     let Some(stream) = entry.get_mut::<Stream>() else { return Ok(delivery) };
-    let Some(index) = stream.find_group(group) else { return Ok(delivery) };
+    let Some(index) = stream.find_group(group) else { return Err(GROUP_GONE) };
     let is_history = position != StreamId::MAX;
     let last = stream.groups()[index].last_id;
-    delivery.served = is_history || has_more(stream, last);
+    delivery.served = is_history || is_due(is_woken, stream, last);
     if !delivery.served {
         return Ok(delivery);
     }
@@ -290,6 +301,9 @@ pub fn serve_all(cx: &mut Cx<'_>, wish: &Wish<'_>, positions: &[StreamId]) -> Re
     let (mark, mut streams, mut failed) = (out.mark(), 0, None);
     for (index, &position) in positions.iter().enumerate() {
         let key = cx.key(wish.keys_at + index);
+        if !cx.considers(key.bytes) {
+            continue;
+        }
         if wish.group.is_none() {
             streams += usize::from(serve(cx, &mut out, &key, position, wish.count));
             continue;
@@ -311,11 +325,47 @@ pub fn serve_all(cx: &mut Cx<'_>, wish: &Wish<'_>, positions: &[StreamId]) -> Re
     failed.map_or(Ok(streams > 0), Err)
 }
 
+/// What a call that found nothing waits for.
+fn waiting(cx: &Cx<'_>, wish: &Wish<'_>, positions: &[StreamId], deadline_ms: u64) -> BlockSpec {
+    let keys = (0..wish.keys).map(|index| cx.arg(wish.keys_at + index));
+    let mut spec = BlockSpec::new(ValueType::Stream, keys, deadline_ms);
+    spec.on_nokey = wish.group.is_some();
+    for ((_, probe), &position) in spec.keys.iter_mut().zip(positions) {
+        let group: Option<Box<[u8]>> = wish.group.map(|(group, _)| group.into());
+        *probe = Some(Box::new(move |entry: Entry<'_>| {
+            let Some(stream) = entry.get::<Stream>() else { return group.is_some() };
+            let after = match &group {
+                None => position,
+                Some(name) => match stream.find_group(name) {
+                    None => return true,
+                    Some(index) => stream.groups()[index].last_id,
+                },
+            };
+            stream.last_id() > after
+        }));
+    }
+    let ids_at = wish.keys_at + wish.keys;
+    if wish.group.is_none() && (0..wish.keys).any(|index| cx.arg(ids_at + index) == b"$") {
+        // `$` is the last ID of now, not of when it is called again.
+        let mut words: Vec<Vec<u8>> = cx.args.iter().map(<[u8]>::to_vec).collect();
+        positions.iter().zip(&mut words[ids_at..]).for_each(|(position, word)| *word = position.text());
+        spec.words = Some(OwnedCommand::from_words(&words));
+    }
+    spec
+}
+
 fn read(cx: &mut Cx<'_>, by_group: bool) -> Result<(), ReplyError> {
     let wish = parse_wish(cx, by_group)?;
     let positions = parse_positions(cx, &wish)?;
-    if !serve_all(cx, &wish, &positions)? {
-        cx.out.null_array();
+    if serve_all(cx, &wish, &positions)? {
+        return Ok(());
+    }
+    match wish.deadline_ms {
+        Some(deadline_ms) if cx.may_block() => {
+            let spec = waiting(cx, &wish, &positions, deadline_ms);
+            cx.block(spec);
+        }
+        _ => cx.out.null_array(),
     }
     Ok(())
 }

@@ -149,6 +149,8 @@ pub struct Sums {
     pub freed: u64,
     pub log_bytes: usize,
     pub space_bytes: usize,
+    /// Lua memory: EVAL's interpreters, the functions'.
+    pub lua_bytes: [usize; 2],
 }
 
 impl Totals {
@@ -221,6 +223,8 @@ impl Totals {
         sums.output_limit_disconnections += stats.output_buffer_limit_disconnections;
         sums.error_replies += stats.error_replies;
         sums.acl_denied_auth += stats.acl_denied_auth;
+        let lua = crate::command::script::engine::used();
+        sums.lua_bytes.iter_mut().zip(lua).for_each(|(sum, own)| *sum += own);
         sums.acl_denied[0] += stats.acl_denied_cmd;
         sums.acl_denied[1] += stats.acl_denied_key;
         sums.acl_denied[2] += stats.acl_denied_channel;
