@@ -260,7 +260,6 @@ impl Runner<'_, '_> {
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
         core.outcome.caller.is_script = false;
-        core.track_command(self.session, row, args, self.hands);
         failed
     }
 
