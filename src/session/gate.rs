@@ -230,14 +230,17 @@ impl Core {
     pub fn adopt_users(&mut self) {
         let users = acl::users::newest();
         self.acl_tag = tag_of(&users);
+        let (before, now) = (self.users.default_user(), users.default_user());
         let mut leaving = Vec::new();
         for (index, conn) in self.connections.iter_mut() {
-            let stays = match (conn.session.as_deref_mut(), conn.labels.as_deref()) {
-                (Some(session), _) => session.client.user.is_none() || refresh(&users, &mut session.client),
-                (None, Some(labels)) => labels.user.as_ref().is_none_or(|user| {
-                    users.get(&user.name).is_some_and(|known| known.serial == user.serial)
-                }),
-                (None, None) => true,
+            // One that is away looks for itself: at its next command, or when it comes home.
+            let Some(session) = conn.session.as_deref_mut() else { continue };
+            let stays = match session.client.user {
+                Some(_) => refresh(&users, &mut session.client),
+                None => {
+                    let mut subscribed = session.client.subscriptions.iter().flat_map(|names| names.all());
+                    Arc::ptr_eq(before, now) || !now.loses(before, &mut subscribed)
+                }
             };
             if !stays {
                 leaving.push(index);

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!((queue.len(), queue.count()), (6, 2));
         assert_eq!(drain(&mut queue, 100, 3), b"ega");
         assert_eq!(drain(&mut queue, 100, 100), b"mma");
-        assert!(queue.is_empty() && queue.len() == 0);
+        assert!(queue.is_empty() && queue.is_empty());
     }
 
     #[test]

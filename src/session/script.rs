@@ -108,7 +108,7 @@ pub fn run(
         }
     };
     let proto = session.out.proto();
-    let mut out = std::mem::replace(&mut session.out, Out::new());
+    let mut out = std::mem::take(&mut session.out);
     session.out.set_proto(proto);
     let db = session.client.db;
     let patience = match core.settings.busy_reply_threshold_ms {

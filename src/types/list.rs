@@ -240,7 +240,7 @@ impl List {
         {
             return push_entry(chunk, end, &entry);
         }
-        let tree = self.to_tree();
+        let tree = self.make_tree();
         let cursor = end_of(tree, end);
         let open = |cursor: &Cursor| matches!(tree.leaf(cursor), Some(Piece::Run(chunk)) if fits(chunk, entry.len(), limits));
         match cursor.filter(open) {
@@ -256,7 +256,7 @@ impl List {
     }
 
     fn push_leaf(&mut self, end: End, leaf: Piece) {
-        let tree = self.to_tree();
+        let tree = self.make_tree();
         match end {
             End::Left => tree.push_front(leaf),
             End::Right => tree.push_back(leaf),
@@ -264,7 +264,7 @@ impl List {
     }
 
     /// The tree, made from a small list's chunk if need be.
-    fn to_tree(&mut self) -> &mut Tree<Piece> {
+    fn make_tree(&mut self) -> &mut Tree<Piece> {
         if let Repr::Small(chunk) = &mut self.repr {
             let chunk = std::mem::take(chunk);
             let mut tree = Box::<Tree<Piece>>::default();

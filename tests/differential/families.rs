@@ -47,7 +47,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    on_keys().chain(control::all())
+    on_keys().chain(control::all()).chain(crate::acl::ROWS.iter().copied())
 }
 
 /// What any of the rows on keys makes that both servers know.

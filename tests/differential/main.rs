@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acl;
 mod compare;
 mod control;
 mod exclusions;
