@@ -184,7 +184,7 @@ impl Core {
     /// A blocked session has come home: it waits in its connection.
     pub fn park_blocked(&mut self, mut session: Box<Session>) {
         let (index, pending) = (session.conn, !session.out.is_empty());
-        let stays = gate::still_may(self, &mut session);
+        let stays = gate::still_may(&self.users, &mut session);
         let Some(blocked) = &mut session.blocked else { return };
         blocked.parked = true;
         let (ticket, deadline_ms) = (blocked.ticket, blocked.deadline_ms);

@@ -251,8 +251,7 @@ impl Core {
             self.reap_connection(index);
             return;
         }
-        let stays = gate::still_may(self, &mut session);
-        session.closing |= !stays;
+        session.closing |= !gate::still_may(&self.users, &mut session);
         conn.closing |= session.closing;
         if session.client.labels_changed {
             session.client.labels_changed = false;

@@ -60,8 +60,8 @@ pub fn refresh(users: &Users, client: &mut Client) -> bool {
 
 /// Whether a session that has come home may stay connected.
 #[inline]
-pub fn still_may(core: &Core, session: &mut Session) -> bool {
-    !is_outdated(core, session) || refresh(&core.users, &mut session.client)
+pub fn still_may(users: &Users, session: &mut Session) -> bool {
+    session.client.acl_tag & !RESTRICTED == tag_of(users) || refresh(users, &mut session.client)
 }
 
 /// Begins with the default user: a new connection, or RESET.
