@@ -11,21 +11,30 @@ use crate::Outcome;
 use crate::cores;
 use crate::sample::{DriverRun, Latency};
 
+/// What redis-benchmark sends.
+#[derive(Clone, Copy)]
+pub enum What<'a> {
+    /// `-t`: one of its own tests.
+    Test(&'a str),
+    /// A command of ours.
+    Words(&'a [&'a str]),
+}
+
 /// What redis-benchmark is to do.
 pub struct Job<'a> {
     /// Its binary.
     pub binary: &'a Path,
     /// The server's port at 127.0.0.1.
     pub port: u16,
-    /// `-t`: set or get.
-    pub command: &'a str,
+    /// What it sends.
+    pub command: What<'a>,
     /// `-c`.
     pub connections: usize,
     /// `-P`.
     pub pipeline: usize,
     /// `-n`.
     pub requests: u64,
-    /// `-r`.
+    /// `-r`; 0: not given.
     pub key_range: u64,
     /// `-d`, in bytes.
     pub value_size: usize,
@@ -36,7 +45,7 @@ pub struct Job<'a> {
 /// Runs it to its end.
 pub fn run(job: &Job) -> Outcome<DriverRun> {
     let mut command = Command::new(job.binary);
-    command.args(["-h", "127.0.0.1", "--precision", "3", "-p", &job.port.to_string(), "-t", job.command]);
+    command.args(["-h", "127.0.0.1", "--precision", "3", "-p", &job.port.to_string()]);
     for (flag, value) in [
         ("-c", job.connections as u64),
         ("-P", job.pipeline as u64),
@@ -44,8 +53,14 @@ pub fn run(job: &Job) -> Outcome<DriverRun> {
         ("-r", job.key_range),
         ("-d", job.value_size as u64),
     ] {
-        command.arg(flag).arg(value.to_string());
+        if value > 0 {
+            command.arg(flag).arg(value.to_string());
+        }
     }
+    match job.command {
+        What::Test(name) => command.args(["-t", name]),
+        What::Words(words) => command.args(words),
+    };
     command.stdin(Stdio::null());
     cores::pin_child(&mut command, &[job.cpu]);
     let started = Instant::now();

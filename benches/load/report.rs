@@ -69,6 +69,8 @@ pub const P999_US: Metric = metric("p99.9 us", true, true);
 pub const MAX_US: Metric = metric("max us", true, false);
 /// Resident bytes per key.
 pub const KEY_BYTES: Metric = metric("rss B/key", true, true);
+/// Resident bytes per collection.
+pub const OBJECT_BYTES: Metric = metric("rss B/object", true, true);
 /// Resident bytes per connection.
 pub const CONNECTION_BYTES: Metric = metric("rss B/connection", true, true);
 /// How long a single command took.

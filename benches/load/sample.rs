@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::bench::Bench;
 use crate::generator::{self, Keys, Pace, Plan, Traffic};
 use crate::options::Driver;
-use crate::redis_benchmark::{self, Job};
+use crate::redis_benchmark::{self, Job, What};
 use crate::server::Server;
 
 /// Latency in µs.
@@ -99,7 +99,7 @@ impl Case {
             Driver::RedisBenchmark => redis_benchmark::run(&Job {
                 binary: &bench.options.redis_benchmark,
                 port: server.port,
-                command: self.traffic.name(),
+                command: What::Test(self.traffic.name()),
                 connections: self.connections,
                 pipeline: self.pipeline,
                 requests: self.requests,

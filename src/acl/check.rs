@@ -114,6 +114,13 @@ pub fn check(user: &User, row: &'static Row, args: &Args<'_>) -> Result<(), Deni
     Err(furthest.unwrap_or(Denied { reason: Reason::Command, at: 0 }))
 }
 
+/// Whether one set of the user's rights permits the command and reading of any key.
+pub fn reads_all_keys(user: &User, row: &'static Row, args: &Args<'_>) -> bool {
+    user.selectors.iter().any(|selector| {
+        selector.reads_all_keys() && check_selector(selector, row, args, &mut Touched::default()).is_ok()
+    })
+}
+
 fn check_selector(
     selector: &Selector,
     row: &'static Row,

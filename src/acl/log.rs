@@ -91,10 +91,16 @@ impl Log {
     /// Adds a refusal; `max` is acllog-max-len.
     pub fn add(&mut self, mut record: Record, max: usize) {
         let like = self.entries.iter().take(LOOKED_AT).position(|known| known.is_like(&record));
-        if let Some(known) = like.and_then(|at| self.entries.remove(at)) {
-            record.count += known.count;
+        match like.and_then(|at| self.entries.remove(at)) {
+            Some(known) => {
+                record.count += known.count;
+                self.entries.push_front(record);
+            }
+            // As in redis only a new entry drops old ones.
+            None => {
+                self.entries.push_front(record);
+                self.entries.truncate(max);
+            }
         }
-        self.entries.push_front(record);
-        self.entries.truncate(max);
     }
 }

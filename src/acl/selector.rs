@@ -252,6 +252,12 @@ impl Selector {
         self.all_keys || self.keys.iter().any(fits)
     }
 
+    /// Whether every key may be read.
+    pub fn reads_all_keys(&self) -> bool {
+        let reads = |known: &KeyPattern| known.permission & permission::READ != 0 && known.pattern == b"*";
+        self.all_keys || self.keys.iter().any(reads)
+    }
+
     /// Whether a channel may be used, or a pattern subscribed to (which must then be listed literally).
     pub fn permits_channel(&self, name: &[u8], is_pattern: bool) -> bool {
         let fits = |known: &Vec<u8>| match is_pattern {

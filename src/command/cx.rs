@@ -130,6 +130,15 @@ pub struct Event {
     pub key: Vec<u8>,
 }
 
+/// Who calls, as far as a reply depends on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caller {
+    /// A script.
+    pub is_script: bool,
+    /// A user who may not read every key; known for rows with [`Row::beyond`] only.
+    pub is_restricted: bool,
+}
+
 /// What a command did, gathered while its handler runs.
 #[derive(Default)]
 pub struct Outcome {
@@ -141,6 +150,8 @@ pub struct Outcome {
     pub is_unlogged: bool,
     /// Text of a formatted error (`ReplyError::Formatted`).
     pub error_text: Vec<u8>,
+    /// Who calls.
+    pub caller: Caller,
     /// Whether the command may block, and whether it wants to.
     pub blocking: crate::command::blocking::Blocking,
 }

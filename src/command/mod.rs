@@ -20,6 +20,7 @@ pub mod row;
 pub mod rows;
 pub mod script;
 pub mod set;
+pub mod sort;
 pub mod stream;
 pub mod string;
 #[cfg(test)]
@@ -27,4 +28,4 @@ mod tests;
 pub mod zset;
 
 pub use blocking::{BlockSpec, OnTimeout};
-pub use cx::{Cx, Event, Outcome, SlotMap, Spaces, notify};
+pub use cx::{Caller, Cx, Event, Outcome, SlotMap, Spaces, notify};

@@ -8,6 +8,7 @@
 //! `KEY_FLAG_NAMES` are indexed by bit.
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
+use crate::resp::Args;
 
 /// A command's body. It runs on the shard(s) that own the command's keys, writes its reply to the context, and on `Err` the
 /// executor replaces whatever it wrote by the error's text.
@@ -357,6 +358,8 @@ pub struct Row {
     pub keyspecs: &'static [KeySpec],
     /// How to find keys where `keyspecs` does not suffice.
     pub movable: Movable,
+    /// Whether words make it read keys that no word names (SORT's patterns): every shard must then be in hand.
+    pub beyond: Option<fn(&Args<'_>) -> bool>,
     /// Documentation group.
     pub group: &'static str,
     /// First version that had it.
@@ -395,6 +398,7 @@ pub const ROW: Row = Row {
     step: 0,
     keyspecs: &[],
     movable: Movable::No,
+    beyond: None,
     group: "",
     since: "",
     summary: "",

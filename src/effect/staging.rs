@@ -103,6 +103,13 @@ impl Staging {
         }
     }
 
+    /// Forgets the open unit: the process is ending in the middle of it, and half a unit must not be read by anybody.
+    pub fn abandon_unit(&mut self) {
+        self.unit.clear();
+        self.unit_index.clear();
+        self.unit_db = self.db;
+    }
+
     /// Takes the batch, closed in database 0; `None` if nothing was staged.
     pub fn take(&mut self) -> Option<(Vec<u8>, Vec<EntryIndex>)> {
         debug_assert!(self.unit_index.is_empty(), "a unit is open");

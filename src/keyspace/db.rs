@@ -6,6 +6,7 @@
 use super::dict::{Dict, Found, Totals};
 use super::entry::Entry;
 use super::entry_mut::{EntryMut, NewValue};
+use super::fields;
 use super::key::Key;
 use super::owned_entry::OwnedEntry;
 use super::string_in::StrIn;
@@ -69,12 +70,23 @@ pub struct Db<'a> {
     pub(super) access: Access,
 }
 
+/// What is left of a live key when the fields of a hash whose time is over are gone, hidden or ignored, by the rule.
+#[inline]
+fn present<'a>(found: Found<'a>, common: &mut Common, index: usize, access: Access) -> Option<Found<'a>> {
+    let now_ms = if access.expiry == ExpiryRule::Ignore { 0 } else { access.now_ms };
+    if found.get().show(now_ms) && access.expiry == ExpiryRule::Delete {
+        return fields::drain_met(found, common, index, now_ms);
+    }
+    Some(found)
+}
+
 impl<'a> Db<'a> {
     /// The key in place unless its time is over; handles the latter by the rule.
     #[inline]
     fn find_live(self, key: &Key<'_>) -> Option<(Found<'a>, &'a mut Common)> {
         let found = self.dict.find_mut(key)?;
         if self.access.expiry == ExpiryRule::Ignore || !found.get().is_expired(self.access.now_ms) {
+            let found = present(found, self.common, self.index, self.access)?;
             return Some((found, self.common));
         }
         if self.access.expiry == ExpiryRule::Delete {
@@ -112,6 +124,7 @@ impl<'a> Db<'a> {
             }
             None => None,
         };
+        let live = live.and_then(|found| present(found, common, index, access));
         if access.count_stats {
             match live {
                 Some(_) => common.stats.hits += 1,
@@ -129,7 +142,9 @@ impl<'a> Db<'a> {
     pub fn peek(self, key: &Key<'_>) -> Option<Entry<'a>> {
         let ignore = self.access.expiry == ExpiryRule::Ignore;
         let dict: &'a Dict = self.dict;
-        dict.find(key).filter(|entry| ignore || !entry.is_expired(self.access.now_ms))
+        let entry = dict.find(key).filter(|entry| ignore || !entry.is_expired(self.access.now_ms))?;
+        entry.show(if ignore { 0 } else { self.access.now_ms });
+        Some(entry)
     }
 
     /// Looks a key up for changing it; freshens, counts nothing.

@@ -9,8 +9,10 @@ use crate::base::prng::Prng;
 use crate::base::slot::SLOT_COUNT;
 use crate::types::encoding::seg_table::{Occupied, SegTable};
 use crate::types::encoding::seg_walk::DrainStep;
+use crate::types::field::NEVER;
 
 use super::entry::{Entry, ValueMut};
+use super::fields::TimedHashes;
 use super::key::Key;
 use super::owned_entry::OwnedEntry;
 
@@ -60,6 +62,8 @@ pub struct Totals {
     pub bytes: usize,
     /// Running average of sampled remaining times, ms (INFO avg_ttl).
     pub avg_ttl_ms: u64,
+    /// Hashes of which fields have an expiry (INFO subexpiry).
+    pub timed: u64,
 }
 
 /// See the module's text.
@@ -68,6 +72,7 @@ pub struct Dict {
     slots: Vec<SlotRec>,
     groups: Vec<u64>,
     pub(super) totals: Totals,
+    timed: TimedHashes,
 }
 
 /// A key in place: the item and the counts that change with it.
@@ -77,6 +82,7 @@ pub struct Found<'a> {
     hint: &'a mut u32,
     group: &'a mut u64,
     totals: &'a mut Totals,
+    timed: &'a mut TimedHashes,
 }
 
 impl<'a> Found<'a> {
@@ -103,6 +109,7 @@ impl<'a> Found<'a> {
         self.totals.keys -= 1;
         self.totals.expires -= u64::from(entry.view().expire_at().is_some());
         self.totals.bytes -= entry.heap_bytes();
+        self.timed.forget(entry.view().key(), entry.view().filed_ms());
         entry
     }
 
@@ -116,13 +123,16 @@ impl<'a> Found<'a> {
     #[inline]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut OwnedEntry) -> R) -> R {
         let before = self.get();
-        let (old_bytes, old_expire) = (before.heap_bytes(), before.expire_at());
+        let (old_bytes, old_expire, filed_ms) = (before.heap_bytes(), before.expire_at(), before.filed_ms());
         let result = self.item.update(change);
         let after = self.item.get();
         let (new_bytes, new_expire) = (after.heap_bytes(), after.expire_at());
         self.totals.bytes = self.totals.bytes - old_bytes + new_bytes;
         if old_expire != new_expire {
             self.note_expire(old_expire, new_expire);
+        }
+        if filed_ms != NEVER && self.get().filed_ms() != filed_ms {
+            self.timed.forget(self.item.get().key(), filed_ms);
         }
         result
     }
@@ -132,6 +142,16 @@ impl<'a> Found<'a> {
         self.totals.expires = self.totals.expires + u64::from(new.is_some()) - u64::from(old.is_some());
         if let Some(ms) = new {
             *self.hint = (*self.hint).min(hint_of(ms));
+        }
+    }
+
+    /// After a change: files a hash under the earliest expiry of its fields, if that came nearer (or, with `exactly`, moved at all).
+    pub fn file(&mut self, exactly: bool) {
+        let ValueMut::Hash(hash) = self.item.get_mut() else { return };
+        if hash.earliest_ms() < hash.filed_ms() || (exactly && hash.earliest_ms() != hash.filed_ms()) {
+            let (old, new) = (hash.filed_ms(), hash.earliest_ms());
+            hash.set_filed(new);
+            self.timed.refile(self.item.get().key(), old, new);
         }
     }
 
@@ -154,12 +174,17 @@ impl Dict {
 
     /// Counts.
     pub fn totals(&self) -> Totals {
-        self.totals
+        Totals { timed: self.timed.len() as u64, ..self.totals }
     }
 
-    /// The slot tables, for the trash.
-    pub(super) fn into_slots(self) -> Vec<SlotRec> {
-        self.slots
+    /// The hashes whose fields expire.
+    pub fn timed(&self) -> &TimedHashes {
+        &self.timed
+    }
+
+    /// The slot tables and the filing of its hashes, for the trash.
+    pub(super) fn into_parts(self) -> (Vec<SlotRec>, TimedHashes) {
+        (self.slots, self.timed)
     }
 
     /// Views a key.
@@ -191,11 +216,16 @@ impl Dict {
         let rec = self.slots.get_mut(slot)?;
         let item = rec.table.find_mut(key.hash, |entry| entry.key() == key.bytes)?;
         let group = &mut self.groups[slot / GROUP];
-        Some(Found { item, count: &mut rec.count, hint: &mut rec.hint, group, totals: &mut self.totals })
+        let (totals, timed) = (&mut self.totals, &mut self.timed);
+        Some(Found { item, count: &mut rec.count, hint: &mut rec.hint, group, totals, timed })
     }
 
     /// Adds a key that is not there.
-    pub fn insert(&mut self, key: &Key<'_>, entry: OwnedEntry) {
+    pub fn insert(&mut self, key: &Key<'_>, mut entry: OwnedEntry) {
+        if let Some(hash) = entry.timed_hash() {
+            hash.set_filed(hash.earliest_ms());
+            self.timed.refile(key.bytes, NEVER, hash.earliest_ms());
+        }
         if self.slots.is_empty() {
             let empty = || SlotRec { table: SegTable::new(), count: 0, hint: NO_HINT };
             self.slots = std::iter::repeat_with(empty).take(SLOT_COUNT).collect();
@@ -328,7 +358,7 @@ impl Dict {
         now_ms: u64,
         mut gone: impl FnMut(OwnedEntry),
     ) -> DrainStep {
-        let totals = &mut self.totals;
+        let (totals, timed) = (&mut self.totals, &mut self.timed);
         let rec = &mut self.slots[slot];
         let (mut keys, mut bytes) = (0, 0);
         let step = rec.table.drain_due(
@@ -338,6 +368,7 @@ impl Dict {
             |entry| {
                 keys += 1;
                 bytes += entry.heap_bytes();
+                timed.forget(entry.view().key(), entry.view().filed_ms());
                 gone(entry);
             },
             &mut totals.bytes,
@@ -359,6 +390,7 @@ impl Dict {
             for entry in rec.table.iter() {
                 count += 1;
                 totals.expires += u64::from(entry.expire_at().is_some());
+                totals.timed += u64::from(entry.filed_ms() != NEVER);
                 totals.bytes += entry.heap_bytes();
                 let hint = entry.expire_at().map_or(NO_HINT, hint_of);
                 assert!(rec.hint <= hint, "slot {slot}: hint {} above {hint}", rec.hint);

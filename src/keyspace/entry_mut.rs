@@ -115,6 +115,9 @@ impl<'a> EntryMut<'a> {
         let changed = found.get_mut().collection().is_some_and(|collection| collection.take_changed());
         let after = found.get().heap_bytes();
         found.add_bytes(before, after);
+        if changed {
+            found.file(false);
+        }
         self.changed |= changed;
     }
 }

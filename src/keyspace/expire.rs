@@ -57,6 +57,7 @@ impl Keyspace {
                 }
             }
         }
+        progress.is_done &= self.fields_step(now_ms, budget);
         self.common.stats.expired_time_cap_reached += u64::from(!progress.is_done);
         progress
     }

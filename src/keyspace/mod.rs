@@ -27,6 +27,7 @@ mod entry;
 mod entry_mut;
 mod evict;
 mod expire;
+mod fields;
 mod freshness;
 mod key;
 mod owned_entry;
@@ -65,6 +66,11 @@ pub enum DepartedWhy {
     Expired,
     /// maxmemory.
     Evicted,
+    /// Only some fields of a hash went, their time being over (with them the key, if none is left).
+    Fields {
+        /// Whether none is left.
+        emptied: bool,
+    },
 }
 
 /// A key that expired or was evicted: to become an effect and a keyspace event.
@@ -76,6 +82,8 @@ pub struct Departed {
     pub key: Box<[u8]>,
     /// Why.
     pub why: DepartedWhy,
+    /// The fields that went ([`DepartedWhy::Fields`]).
+    pub fields: Vec<Box<[u8]>>,
 }
 
 /// Counters since start or CONFIG RESETSTAT.
@@ -87,6 +95,8 @@ pub struct Stats {
     pub misses: u64,
     /// Keys whose time was over.
     pub expired: u64,
+    /// Fields of hashes whose time was over.
+    pub expired_fields: u64,
     /// Keys evicted for memory.
     pub evicted: u64,
     /// Running share of overdue keys among those looked at, percent.
@@ -137,11 +147,12 @@ impl Common {
                 self.stats.evicted += 1;
                 self.watch.touched(db, key);
             }
+            DepartedWhy::Fields { .. } => {}
         }
         self.waiters.removed(db, key);
         self.watch.departed(key);
         if self.observed {
-            self.departed.push(Departed { db, key: key.into(), why });
+            self.departed.push(Departed { db, key: key.into(), why, fields: Vec::new() });
         }
         self.discard(entry);
     }

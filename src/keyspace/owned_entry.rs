@@ -87,6 +87,18 @@ impl OwnedEntry {
         Entry { at: self.0, life: PhantomData }
     }
 
+    /// Its hash, if fields of it may expire.
+    pub fn timed_hash(&mut self) -> Option<&mut Hash> {
+        if self.view().kind() != Kind::Hash {
+            return None;
+        }
+        // SAFETY: the entry is owned and borrowed exclusively: there is no other view.
+        match unsafe { Self::borrow_mut(self.0) } {
+            ValueMut::Hash(hash) if hash.is_timed() => Some(hash),
+            _ => None,
+        }
+    }
+
     /// Bytes the allocator holds for it.
     pub fn heap_bytes(&self) -> usize {
         self.view().heap_bytes()

@@ -5,6 +5,7 @@
 //! one segment (140) more. A single block of many megabytes is still one `free` (the kernel's unmapping of it cannot be cut).
 use super::boxed::Boxed;
 use super::dict::{Dict, SlotRec};
+use super::fields::TimedHashes;
 use std::collections::VecDeque;
 
 /// Unlinked things, freed first in, first out.
@@ -12,6 +13,8 @@ use std::collections::VecDeque;
 pub struct Trash {
     values: VecDeque<Boxed>,
     tables: VecDeque<Vec<SlotRec>>,
+    /// The filing of their hashes.
+    timed: Vec<TimedHashes>,
     /// Keys in `tables`, for INFO's lazyfree_pending_objects.
     pending_keys: u64,
     freed: u64,
@@ -26,7 +29,9 @@ impl Trash {
     /// Adds a database's tables.
     pub fn push_dict(&mut self, dict: Dict) {
         self.pending_keys += dict.len();
-        self.tables.push_back(dict.into_slots());
+        let (slots, timed) = dict.into_parts();
+        self.tables.push_back(slots);
+        self.timed.extend(Some(timed).filter(|timed| timed.len() > 0));
     }
 
     /// Values and keys not yet freed (lazyfree_pending_objects).
@@ -41,7 +46,7 @@ impl Trash {
 
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.tables.is_empty()
+        self.values.is_empty() && self.tables.is_empty() && self.timed.is_empty()
     }
 
     /// Frees about `budget` allocations; true when everything is gone.
@@ -53,6 +58,11 @@ impl Trash {
                 if value.free_step() {
                     self.values.pop_front();
                     self.freed += 1;
+                }
+            } else if let Some(timed) = self.timed.last_mut() {
+                left -= 128;
+                if timed.free_step(128) {
+                    self.timed.pop();
                 }
             } else if !self.tables.is_empty() {
                 left -= self.free_table_step(left);

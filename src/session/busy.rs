@@ -68,11 +68,8 @@ impl Busy {
         Some(if late.function.is_some() { BUSY_FUNCTION } else { BUSY_SCRIPT })
     }
 
-    /// The refusal of what needs the shards of `cores`.
-    pub fn refuses_shards(&self, row: Option<&Row>, cores: CoreSet) -> Option<&'static str> {
-        if row.is_some_and(|row| row.flags.has(flag::ALLOW_BUSY)) {
-            return None;
-        }
+    /// The refusal of what needs the shards of `cores` (WATCH too, which redis serves: here its keys are out of reach).
+    pub fn refuses_shards(&self, cores: CoreSet) -> Option<&'static str> {
         if let Some(late) = &self.here {
             return Some(if late.function.is_some() { BUSY_FUNCTION } else { BUSY_SCRIPT });
         }
@@ -115,7 +112,7 @@ impl Core {
         self.take_arrivals();
         sweep_waiting(self);
         self.end_turn();
-        if let Err(error) = self.ring.submit() {
+        if let Err(error) = self.ring.wait(0) {
             crate::observe::log::warning(&format!("io_uring_enter failed: {error}"));
         }
     }
@@ -139,12 +136,12 @@ fn is_stuck(core: &Core, session: &Session) -> bool {
         return false;
     }
     match &session.lent {
-        Some(lent) => core.busy.refuses_shards(None, lent.wanted()).is_some(),
+        Some(lent) => core.busy.refuses_shards(lent.wanted()).is_some(),
         // It waits for this core's shard.
         None => {
             let mut own = CoreSet::default();
             own.insert(core.id());
-            core.busy.refuses_shards(None, own).is_some()
+            core.busy.refuses_shards(own).is_some()
         }
     }
 }
@@ -155,7 +152,7 @@ pub fn cancel_exec(core: &mut Core, session: &mut Session) -> bool {
     else {
         return false;
     };
-    let Some(text) = core.busy.refuses_shards(None, lent.wanted()) else { return false };
+    let Some(text) = core.busy.refuses_shards(lent.wanted()) else { return false };
     give_up(core, session);
     session.exec = None;
     multi::unwatch_all(core, session);
@@ -167,7 +164,7 @@ pub fn cancel_exec(core: &mut Core, session: &mut Session) -> bool {
 
 /// Refuses a command that needs the shards of `cores`, one of which a late script has. Whether it did.
 pub fn refuse(core: &mut Core, session: &mut Session, command: Command, cores: CoreSet) -> bool {
-    let Some(text) = core.busy.refuses_shards(Some(command.row), cores) else { return false };
+    let Some(text) = core.busy.refuses_shards(cores) else { return false };
     give_up(core, session);
     admit::refuse(core, session, command, text);
     true

@@ -128,6 +128,16 @@ impl Connection {
         self.send_busy || self.recv_armed || self.direct == Direct::Busy
     }
 
+    /// Asks the cache for what a send looks at beside the connection itself.
+    #[inline]
+    pub fn prefetch_output(&self) {
+        self.pushes.prefetch();
+        if let Some(session) = self.session.as_deref() {
+            crate::base::cache::prefetch_value(&session.out);
+            crate::base::cache::prefetch_value(&session.client.flags);
+        }
+    }
+
     /// Reply bytes that wait to be sent.
     pub fn output_bytes(&self) -> usize {
         self.sending.len() + self.pushes.len() + self.session.as_ref().map_or(0, |session| session.out.len())
@@ -241,8 +251,7 @@ impl Core {
             self.reap_connection(index);
             return;
         }
-        let is_outdated = session.client.acl_tag & !1 != self.acl_tag;
-        session.closing |= is_outdated && !gate::refresh(&self.users, &mut session.client);
+        session.closing |= !gate::still_may(&self.users, &mut session);
         conn.closing |= session.closing;
         if session.client.labels_changed {
             session.client.labels_changed = false;

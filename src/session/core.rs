@@ -144,6 +144,8 @@ pub struct Core {
     pub monitors: Vec<(usize, u32, u64)>,
     /// Subscribers of channels homed or matched here.
     pub pubsub: super::pubsub::PubSub,
+    /// Keyspace events wait in the mesh's outboxes.
+    pub has_events_out: bool,
     /// Client-side caching.
     pub tracking: super::tracking::Tracking,
     /// Slow commands of this core.
@@ -223,6 +225,7 @@ impl Core {
             stats,
             monitors: Vec::new(),
             pubsub: Default::default(),
+            has_events_out: false,
             tracking: Default::default(),
             slowlog: Default::default(),
             latency: Default::default(),

@@ -24,8 +24,11 @@ impl Core {
         while at < dirty.len() && quota > 0 {
             let index = dirty[at];
             at += 1;
-            if let Some(&ahead) = dirty.get(at + 3) {
+            if let Some(&ahead) = dirty.get(at + 5) {
                 self.connections.prefetch(ahead);
+            }
+            if let Some(ahead) = dirty.get(at + 2).and_then(|&ahead| self.connections.get(ahead)) {
+                ahead.prefetch_output();
             }
             let Some(conn) = self.connections.get_mut(index) else { continue };
             conn.is_dirty = false;

@@ -17,6 +17,7 @@ use super::commands::client_row;
 use super::core::{Core, Message};
 use super::{Client, Session};
 use crate::acl::{self, Context, Denied, Reason, Record, User, Users};
+use crate::command::Caller;
 use crate::command::lookup::Command;
 use crate::command::reply_error::protected_command;
 use crate::command::row::{Row, flag};
@@ -55,6 +56,12 @@ pub fn refresh(users: &Users, client: &mut Client) -> bool {
     let is_free = user.is_unrestricted() && (client.authenticated || users.is_open());
     client.acl_tag = tag_of(users) | if is_free { 0 } else { RESTRICTED };
     lives
+}
+
+/// Whether a session that has come home may stay connected.
+#[inline]
+pub fn still_may(users: &Users, session: &mut Session) -> bool {
+    session.client.acl_tag & !RESTRICTED == tag_of(users) || refresh(users, &mut session.client)
 }
 
 /// Begins with the default user: a new connection, or RESET.
@@ -157,6 +164,15 @@ pub fn may_run(
     checked
 }
 
+/// What a handler may know of who calls.
+#[inline]
+pub fn caller(core: &Core, session: &Session, row: &'static Row, args: &Args<'_>, is_script: bool) -> Caller {
+    let is_restricted = row.beyond.is_some()
+        && session.client.acl_tag != core.acl_tag
+        && !acl::check::reads_all_keys(&user_of(&core.users, &session.client), row, args);
+    Caller { is_script, is_restricted }
+}
+
 fn is_outdated(core: &Core, session: &Session) -> bool {
     session.client.acl_tag & !RESTRICTED != core.acl_tag
 }
@@ -220,14 +236,17 @@ impl Core {
     pub fn adopt_users(&mut self) {
         let users = acl::users::newest();
         self.acl_tag = tag_of(&users);
+        let (before, now) = (self.users.default_user(), users.default_user());
         let mut leaving = Vec::new();
         for (index, conn) in self.connections.iter_mut() {
-            let stays = match (conn.session.as_deref_mut(), conn.labels.as_deref()) {
-                (Some(session), _) => session.client.user.is_none() || refresh(&users, &mut session.client),
-                (None, Some(labels)) => labels.user.as_ref().is_none_or(|user| {
-                    users.get(&user.name).is_some_and(|known| known.serial == user.serial)
-                }),
-                (None, None) => true,
+            // One that is away looks for itself: at its next command, or when it comes home.
+            let Some(session) = conn.session.as_deref_mut() else { continue };
+            let stays = match session.client.user {
+                Some(_) => refresh(&users, &mut session.client),
+                None => {
+                    let mut subscribed = session.client.subscriptions.iter().flat_map(|names| names.all());
+                    Arc::ptr_eq(before, now) || !now.loses(before, &mut subscribed)
+                }
             };
             if !stays {
                 leaving.push(index);

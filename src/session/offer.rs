@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! LPUSH k v on core 1 ──unit ends, k is ready──> Offer{shard 1, ready [k], pusher} ──> core 2, home of the first waiter:
-//!     its BLPOP runs on shard 1, effects to shard 1's log as a unit of their own, reply ──> … ──> shard 1 home, pusher goes on
+//!     its BLPOP runs on shard 1, effects to the unit's log as a unit of their own, reply ──> … ──> shard 1 home, pusher goes on
 //! ```
 //! **Order.** Meanwhile the shards are lent, so nobody sees an element that is on its way; the pusher's reply leaves last, so it never overtakes what it
 //! caused. Waiters are asked in order of arrival, keys in the order in which they became ready, and a waiter of several keys is served from the first (as redis:
@@ -128,7 +128,7 @@ fn serve_some(core: &mut Core, offer: &mut Offer) -> End {
             return End::Rest;
         }
         match take_waiter(core, &candidate) {
-            Taken::Session(session) => serve(core, offer, owner, session),
+            Taken::Session(session) => serve(core, offer, session),
             Taken::Early => return End::Early,
             Taken::Gone => {
                 let Ready { db, key } = ready;
@@ -164,8 +164,8 @@ fn take_waiter(core: &mut Core, candidate: &Candidate) -> Taken {
     }
 }
 
-/// Executes a waiter's command for the first ready key, whose shard is that of core `owner`.
-fn serve(core: &mut Core, offer: &mut Offer, owner: usize, mut session: Box<Session>) {
+/// Executes a waiter's command for the first ready key.
+fn serve(core: &mut Core, offer: &mut Offer, mut session: Box<Session>) {
     let (Some(ready), Some(blocked)) = (offer.ready.front(), session.blocked.take()) else { return };
     let Some(handler) = blocked.command.row.handler else { return };
     let (started, mark) = (ticks::now(), session.out.mark());
@@ -173,12 +173,14 @@ fn serve(core: &mut Core, offer: &mut Offer, owner: usize, mut session: Box<Sess
     core.outcome.blocking = Blocking { may_block: true, block: None, woken_by: Some(ready.key.clone()) };
     let map = core.map.clone();
     let args = blocked.words.args();
-    let mut hands = Hands::Many(&map, offer.lent.shards_mut(), owner);
+    // One log for the whole offer, the unit's: places in the stream are given out when a log is sealed, so two would lose the order.
+    let log_at = offer.lent.log_at();
+    let mut hands = Hands::Many(&map, offer.lent.shards_mut(), log_at);
     let access = access(core.now_ms);
     let failed =
         run::call_handler(core, &mut session, blocked.command.row, handler, &args, &mut hands, access);
     let wish = std::mem::take(&mut core.outcome.blocking).block;
-    if let Some(shard) = offer.lent.shards_mut()[owner].as_deref_mut() {
+    if let Some(shard) = offer.lent.shards_mut()[log_at].as_deref_mut() {
         close_unit(shard);
         offer.ready.extend(shard.space.common.waiters.take_ready());
     }

@@ -395,6 +395,7 @@ impl Core {
         if self.pubsub.is_empty() {
             events.clear();
         }
+        self.has_events_out |= self.cores() > 1 && !events.is_empty();
         for event in events.drain(..) {
             if mask & notify::KEYSPACE != 0 {
                 let mut channel = format!("__keyspace@{}__:", event.db).into_bytes();

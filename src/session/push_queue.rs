@@ -75,6 +75,14 @@ impl PushQueue {
         !self.items.is_empty() && (keeps || !replies_wait)
     }
 
+    /// Asks the cache for the first item.
+    #[inline]
+    pub fn prefetch(&self) {
+        if let Some(first) = self.items.front() {
+            crate::base::cache::prefetch_value(first);
+        }
+    }
+
     /// Notes that replies are sent.
     #[inline]
     pub fn yield_turn(&mut self) {
@@ -149,7 +157,7 @@ mod tests {
         assert_eq!((queue.len(), queue.count()), (6, 2));
         assert_eq!(drain(&mut queue, 100, 3), b"ega");
         assert_eq!(drain(&mut queue, 100, 100), b"mma");
-        assert!(queue.is_empty() && queue.len() == 0);
+        assert!(queue.is_empty() && queue.is_empty());
     }
 
     #[test]

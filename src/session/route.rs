@@ -49,7 +49,7 @@ pub fn cores_of(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
         set.insert(core.map.core_of(slot.min(SLOT_COUNT - 1) as u16));
     } else if row.name == "help" {
         set.insert(core.id());
-    } else if row.keyspecs.is_empty() {
+    } else if row.keyspecs.is_empty() || row.beyond.is_some_and(|beyond| beyond(args)) {
         return CoreSet::all(cores);
     } else if let Ok(keys) = keyspec::keys_of(row, args) {
         keys.iter().for_each(|&index| set.insert(core.map.core_of(key_slot(args.get(index)))));

@@ -15,7 +15,7 @@ use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
 use super::{
-    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, pubsub, route, script, split, widen,
+    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, gate, pubsub, route, script, split, widen,
 };
 use crate::base::ticks;
 use crate::command::lookup::Command;
@@ -275,6 +275,7 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(shard) = core.shard.take() else { return Next::Wait };
+                core.seal_guest();
                 if let Some(next) = run_with(core, session, command, args, shard) {
                     return next;
                 }
@@ -405,6 +406,7 @@ pub(super) fn run_one(
     crash::note(command.row, session.id);
     if session.script.is_some() {
         let failed = script::run(core, session, args, hands, now_ms);
+        core.track_changes(session, hands);
         return core.account(session, command, args, started, failed);
     }
     let mark = session.out.mark();
@@ -433,7 +435,7 @@ pub(super) fn run_one(
     if failed {
         core.stats.count_error_reply(session.out.since(mark));
     }
-    core.track_command(session, command.row, args, hands);
+    core.track_changes(session, hands);
     core.account(session, command, args, started, failed);
 }
 
@@ -451,6 +453,7 @@ pub fn call_handler(
     let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
     let settings = &*settings;
     access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
+    outcome.caller = gate::caller(core, session, row, args, outcome.caller.is_script);
     let run = Run {
         row,
         handler,
@@ -466,6 +469,9 @@ pub fn call_handler(
     let failed = execute(hands, run, &mut session.out, &mut outcome);
     if !outcome.events.is_empty() {
         core.publish_events(&mut outcome.events);
+    }
+    if session.client.flags & client_flag::TRACKING != 0 {
+        core.note_reads(session, row, args, hands);
     }
     core.outcome = outcome;
     failed

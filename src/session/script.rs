@@ -25,7 +25,7 @@ use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::observe::log::warning;
 use crate::resp::{Args, CommandBuilder, Out, OwnedCommand};
-use crate::shard::execute::{Hands, propagate_publish};
+use crate::shard::execute::{Hands, propagate_publish, seal};
 use crate::shard::lending::CoreSet;
 
 /// What is to be run.
@@ -95,6 +95,8 @@ pub fn run(
     }
     let held = match hands {
         Hands::One(shard) => {
+            // Should the script run long, replies of the commands before it leave while it runs: their effects go first.
+            seal(shard);
             let mut one = CoreSet::default();
             one.insert(shard.core);
             one
@@ -106,7 +108,7 @@ pub fn run(
         }
     };
     let proto = session.out.proto();
-    let mut out = std::mem::replace(&mut session.out, Out::new());
+    let mut out = std::mem::take(&mut session.out);
     session.out.set_proto(proto);
     let db = session.client.db;
     let patience = match core.settings.busy_reply_threshold_ms {
@@ -141,7 +143,15 @@ pub fn run(
     };
     let mark = out.mark();
     let ended = call(&pending, args, &mut running, &mut out);
+    let wrote = runner.wrote;
     core.forget_late();
+    if wrote && core.is_stopping() {
+        let shard = match hands {
+            Hands::One(shard) => Some(&mut **shard),
+            Hands::Many(_, shards, log_at) => shards[*log_at].as_deref_mut(),
+        };
+        shard.into_iter().for_each(|shard| shard.log.staging.abandon_unit());
+    }
     if ended.failed && !ended.is_counted {
         core.stats.count_error_reply(out.since(mark));
     }
@@ -244,11 +254,12 @@ impl Runner<'_, '_> {
     fn on_shards(&mut self, row: &'static Row, handler: Handler, args: &Args<'_>, effects: bool) -> bool {
         let core = &mut *self.core;
         core.outcome.is_unlogged = !effects;
+        core.outcome.caller.is_script = true;
         core.outcome.blocking.may_block = false;
         let access = Access::at(self.now_ms);
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
-        core.track_command(self.session, row, args, self.hands);
+        core.outcome.caller.is_script = false;
         failed
     }
 

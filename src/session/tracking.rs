@@ -1,6 +1,6 @@
 //! Client-side caching: who is told that a key changed, and how the message gets there.
 //!
-//! Reads are registered, and changes found, on the shard of the key (`keyspace::track`): [`Core::note_reads`] and [`Core::note_changes`] around each command. What must be
+//! Reads are registered, and changes found, on the shard of the key (`keyspace::track`): [`Core::note_reads`] and [`Core::track_changes`] behind each command. What must be
 //! told is collected per core of the clients and leaves at the end of the turn ([`Core::send_invalidations`]); there the connection's [`TrackingState`] says how:
 //! ```text
 //! write -> shard's table -> (turn's end) -> home of the reader -> RESP3 push behind its replies
@@ -155,18 +155,9 @@ impl Core {
         }
     }
 
-    /// A command has run: its keys are remembered for a client that tracks, what changed is put down to be told.
+    /// A command, or a script, has run: what changed is put down to be told.
     #[inline]
-    pub fn track_command(
-        &mut self,
-        session: &mut Session,
-        row: &Row,
-        args: &Args<'_>,
-        hands: &mut Hands<'_>,
-    ) {
-        if session.client.flags & client_flag::TRACKING != 0 {
-            self.note_reads(session, row, args, hands);
-        }
+    pub fn track_changes(&mut self, session: &mut Session, hands: &mut Hands<'_>) {
         let mut flushed = false;
         match hands {
             Hands::One(shard) => {
@@ -231,7 +222,8 @@ impl Core {
         }
         for tracker in trackers {
             match writer.as_mut().filter(|session| session.id == tracker.id) {
-                Some(session) if session.client.flags & client_flag::TRACK_NOLOOP != 0 => {}
+                // What left by itself, or was given up, the client cannot know.
+                Some(session) if session.client.flags & client_flag::TRACK_NOLOOP != 0 && !by_itself => {}
                 Some(session) if session.client.flags & client_flag::TRACK_BCAST != 0 => {}
                 Some(session) if is_told_directly(session) => {
                     self.tell_writer(session, Invalid::Keys(vec![Arc::clone(&key)]));

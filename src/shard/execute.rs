@@ -163,14 +163,22 @@ pub fn stage_departed(shard: &mut Shard, departed: &[Departed], settings: &Setti
         let (kind, class, name) = match gone.why {
             DepartedWhy::Expired => (Kind::Expired, notify::EXPIRED, "expired"),
             DepartedWhy::Evicted => (Kind::Evicted, notify::EVICTED, "evicted"),
+            DepartedWhy::Fields { .. } => (Kind::Expired, notify::HASH, "hexpired"),
         };
         if shard.log.is_read() {
-            let words: SmallVec<[&[u8]; 8]> = SmallVec::from_slice(&[&b"DEL"[..], &gone.key]);
+            let name: &[u8] = if gone.fields.is_empty() { b"DEL" } else { b"HDEL" };
+            let mut words: SmallVec<[&[u8]; 8]> = SmallVec::from_slice(&[name, &gone.key]);
+            words.extend(gone.fields.iter().map(|field| &**field));
             let slot = Some(crate::base::slot::key_slot(&gone.key));
             shard.log.staging.add_early(&Effect { db: gone.db, slot, kind, words });
         }
         if settings.notify_keyspace_events & class != 0 {
             events.push(Event { class, name, db: gone.db, key: gone.key.to_vec() });
+        }
+        if gone.why == (DepartedWhy::Fields { emptied: true })
+            && settings.notify_keyspace_events & notify::GENERIC != 0
+        {
+            events.push(Event { class: notify::GENERIC, name: "del", db: gone.db, key: gone.key.to_vec() });
         }
     }
     if !events.is_empty() {

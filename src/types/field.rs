@@ -1,15 +1,18 @@
 //! One field of a large hash: field and value in one allocation behind a thin pointer, stored in a `SegTable`.
 //!
-//! Used only by `hash`. Layout: `field_len u32 | value_len u32 | field | value`; the block is of one allocator size class.
-//! Invariant: a [`Field`] owns a live block of `good_size(8 + field_len + value_len)` bytes, all of them written. A
-//! per-field expiry (later) goes between the lengths and the field under the table's mark bit.
+//! Used only by `hash_table`. Layout: `timed 1 bit, field_len 31 bits | value_len u32 | expiry u64 if timed | field | value`; the block is of
+//! one allocator size class. Invariant: a [`Field`] owns a live block of `good_size` of that many bytes, all of them written.
 use crate::base::memory::good_size;
 use crate::base::siphash::key_hash;
 use crate::types::encoding::segment::Item;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
-const HEAD: usize = 8;
+/// The expiry of a field that has none.
+pub const NEVER: u64 = u64::MAX;
+const TIMED: u32 = 1 << 31;
+/// Fields are shorter than the bit that marks an expiry.
+const FIELD_MAX: usize = TIMED as usize - 1;
 
 /// An owned field.
 pub struct Field(NonNull<u8>);
@@ -24,69 +27,118 @@ pub struct FieldRef<'a> {
     pub field: &'a [u8],
     /// Its value.
     pub value: &'a [u8],
+    /// When it goes, ms of the internal clock; [`NEVER`] without an expiry.
+    pub expire_ms: u64,
 }
 
-fn layout(field: usize, value: usize) -> Layout {
-    // SAFETY: 8 is a power of two; lengths are u32 each.
-    unsafe { Layout::from_size_align_unchecked(good_size(HEAD + field + value), 8) }
+impl FieldRef<'_> {
+    /// Bytes of the block behind it.
+    pub fn heap_bytes(&self) -> usize {
+        Lens { timed: self.expire_ms != NEVER, field: self.field.len(), value: self.value.len() }
+            .layout()
+            .size()
+    }
+
+    /// Whether its time is over.
+    #[inline]
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.expire_ms < now_ms
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Lens {
+    timed: bool,
+    field: usize,
+    value: usize,
+}
+
+impl Lens {
+    const fn head(self) -> usize {
+        if self.timed { 16 } else { 8 }
+    }
+
+    fn layout(self) -> Layout {
+        // SAFETY: 8 is a power of two; lengths are u32 each.
+        unsafe { Layout::from_size_align_unchecked(good_size(self.head() + self.field + self.value), 8) }
+    }
+
+    fn of(at: NonNull<u8>) -> Self {
+        // SAFETY: callers pass a live field's block.
+        unsafe {
+            let lens = at.as_ptr().cast::<u32>();
+            Self { timed: *lens & TIMED != 0, field: (*lens & !TIMED) as usize, value: *lens.add(1) as usize }
+        }
+    }
 }
 
 impl Field {
-    /// A new field (both at most u32::MAX bytes, which the protocol's limits guarantee).
-    pub fn new(field: &[u8], value: &[u8]) -> Self {
-        assert!(field.len() <= u32::MAX as usize && value.len() <= u32::MAX as usize);
-        let layout = layout(field.len(), value.len());
-        // SAFETY: the size is at least HEAD.
+    /// A new field (the protocol's limits are far below the lengths that fit); `expire_ms` may be [`NEVER`].
+    pub fn new(field: &[u8], value: &[u8], expire_ms: u64) -> Self {
+        assert!(field.len() <= FIELD_MAX && value.len() <= u32::MAX as usize);
+        let lens = Lens { timed: expire_ms != NEVER, field: field.len(), value: value.len() };
+        let layout = lens.layout();
+        // SAFETY: the size is at least that of the head.
         let Some(block) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         // SAFETY: the fresh block has room for the head and both strings.
         unsafe {
             let at = block.as_ptr();
-            at.cast::<u32>().write(field.len() as u32);
+            at.cast::<u32>().write(field.len() as u32 | if lens.timed { TIMED } else { 0 });
             at.cast::<u32>().add(1).write(value.len() as u32);
-            std::ptr::copy_nonoverlapping(field.as_ptr(), at.add(HEAD), field.len());
-            std::ptr::copy_nonoverlapping(value.as_ptr(), at.add(HEAD + field.len()), value.len());
+            if lens.timed {
+                at.cast::<u64>().add(1).write(expire_ms);
+            }
+            let text = at.add(lens.head());
+            std::ptr::copy_nonoverlapping(field.as_ptr(), text, field.len());
+            std::ptr::copy_nonoverlapping(value.as_ptr(), text.add(field.len()), value.len());
         }
         Self(block)
     }
 
-    fn lens(at: NonNull<u8>) -> (usize, usize) {
-        // SAFETY: callers pass a live field's block.
-        unsafe {
-            let lens = at.as_ptr().cast::<u32>();
-            (*lens as usize, *lens.add(1) as usize)
-        }
-    }
-
     /// Bytes of the block.
     pub fn heap_bytes(&self) -> usize {
-        let (field, value) = Self::lens(self.0);
-        layout(field, value).size()
+        Lens::of(self.0).layout().size()
     }
 
-    /// Overwrites the value, in place if it stays in its size class.
+    /// Views it.
+    pub fn view(&self) -> FieldRef<'_> {
+        // SAFETY: the field owns its block for as long as it is borrowed.
+        unsafe { Self::borrow(self.0) }
+    }
+
+    /// Overwrites the value, in place if it stays in its size class; the expiry stays.
     pub fn set_value(&mut self, value: &[u8]) {
-        let (field_len, old_len) = Self::lens(self.0);
+        let old = Lens::of(self.0);
         assert!(value.len() <= u32::MAX as usize);
-        if layout(field_len, value.len()) == layout(field_len, old_len) {
+        let new = Lens { value: value.len(), ..old };
+        if new.layout() == old.layout() {
             // SAFETY: the block has the size class that holds the new value.
             unsafe {
                 let at = self.0.as_ptr();
                 at.cast::<u32>().add(1).write(value.len() as u32);
-                std::ptr::copy_nonoverlapping(value.as_ptr(), at.add(HEAD + field_len), value.len());
+                std::ptr::copy_nonoverlapping(value.as_ptr(), at.add(old.head() + old.field), value.len());
             }
         } else {
             // SAFETY: viewed only until the new block is made.
             let own = unsafe { Self::borrow(self.0) };
-            *self = Self::new(own.field, value);
+            *self = Self::new(own.field, value, own.expire_ms);
+        }
+    }
+
+    /// Sets or ([`NEVER`]) clears the expiry.
+    pub fn set_expire(&mut self, expire_ms: u64) {
+        // SAFETY: viewed only until the new block is made.
+        let own = unsafe { Self::borrow(self.0) };
+        if own.expire_ms != expire_ms {
+            *self = Self::new(own.field, own.value, expire_ms);
         }
     }
 }
 
 impl Drop for Field {
     fn drop(&mut self) {
-        let (field, value) = Self::lens(self.0);
         // SAFETY: the block was allocated with this layout (module invariant).
-        unsafe { dealloc(self.0.as_ptr(), layout(field, value)) }
+        unsafe { dealloc(self.0.as_ptr(), Lens::of(self.0).layout()) }
     }
 }
 
@@ -104,13 +156,15 @@ unsafe impl Item for Field {
     }
 
     unsafe fn borrow<'a>(pointer: NonNull<u8>) -> FieldRef<'a> {
-        let (field, value) = Self::lens(pointer);
-        // SAFETY: both strings lie in the block, which the caller keeps alive for 'a.
+        let lens = Lens::of(pointer);
+        // SAFETY: all lies in the block, which the caller keeps alive for 'a.
         unsafe {
-            let at = pointer.as_ptr().add(HEAD);
+            let at = pointer.as_ptr();
+            let text = at.add(lens.head());
             FieldRef {
-                field: std::slice::from_raw_parts(at, field),
-                value: std::slice::from_raw_parts(at.add(field), value),
+                field: std::slice::from_raw_parts(text, lens.field),
+                value: std::slice::from_raw_parts(text.add(lens.field), lens.value),
+                expire_ms: if lens.timed { at.cast::<u64>().add(1).read() } else { NEVER },
             }
         }
     }
@@ -122,6 +176,6 @@ unsafe impl Item for Field {
     }
 
     fn duplicate(item: FieldRef<'_>) -> Self {
-        Self::new(item.field, item.value)
+        Self::new(item.field, item.value, item.expire_ms)
     }
 }

@@ -164,12 +164,14 @@ impl Place {
     /// The distance of `other` if it lies in `shape` around this place.
     pub fn distance_within(self, shape: Shape, other: Self) -> Option<f64> {
         let distance = || self.distance(other);
+        // As redis compares: what is not a number is not too far.
+        let beyond = |is: f64, most: f64| is > most;
         match shape {
-            Shape::Circle(radius) => Some(distance()).filter(|&distance| !(distance > radius)),
+            Shape::Circle(radius) => Some(distance()).filter(|&distance| !beyond(distance, radius)),
             Shape::Box(width, height) => {
                 let across = other.distance(Self { lon: self.lon, lat: other.lat });
                 let along = other.distance(Self { lon: other.lon, lat: self.lat });
-                (!(across > width / 2.0) && !(along > height / 2.0)).then(distance)
+                (!beyond(across, width / 2.0) && !beyond(along, height / 2.0)).then(distance)
             }
         }
     }

@@ -1,18 +1,19 @@
-//! The hash value: a listpack while small, then a [`SegTable`] of fields; once converted it never goes back.
+//! The hash value: a listpack while small, then a [`Table`] of fields; once converted it never goes back.
 //!
-//! Called by the hash commands (through `keyspace`), digest and savers; calls `listpack`, `seg_table`, `field`.
-//! Invariant: `bytes` of a table counts segments, directory and fields exactly; a listpack holds field, value, field, value ….
-//! Bounds: every call costs one segment or one small listpack; a big hash is freed by [`Collection::free_step`] segment by segment.
+//! Called by the hash commands (through `keyspace`), digest and savers; calls `listpack`, `hash_table`, `field`. A hash whose fields have, or had,
+//! an expiry is [`Repr::Timed`] (`hash_ttl`): its listpack holds field, value, expiry (0: none) …, that of others field, value ….
+//! Invariant: no method shows a field whose time is over by the clock that [`Hash::see`] set last, although it may still take room;
 //! `changed` is set by every method that really changed something; the keyspace reads and clears it to touch WATCHers.
+//! Bounds: every call costs one segment or one small listpack; a big hash is freed by [`Collection::free_step`] segment by segment.
 use crate::base::memory::good_size;
 use crate::base::prng::Prng;
-use crate::base::siphash::key_hash;
 use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{self, ListPack, SAFE_BYTES};
-use crate::types::encoding::seg_table::SegTable;
 use crate::types::encoding::seg_walk;
-use crate::types::field::Field;
+use crate::types::field::{Field, NEVER};
+use crate::types::hash_table::Table;
+use crate::types::hash_ttl::{Timed, pack_expire};
 
 /// hash-max-listpack-entries and hash-max-listpack-value.
 #[derive(Debug, Clone, Copy)]
@@ -29,71 +30,40 @@ impl Default for HashLimits {
     }
 }
 
-enum Repr {
+/// The forms of a hash.
+pub(super) enum Repr {
     Pack(ListPack),
     Table(Box<Table>),
+    Timed(Box<Timed>),
 }
 
-#[derive(Default)]
-struct Table {
-    fields: SegTable<Field>,
-    len: usize,
-    bytes: usize,
+/// Where the fields are, whether with an expiry or not.
+pub(super) enum Form<P, T> {
+    /// A listpack, and how many entries a field takes.
+    Pack(P, usize),
+    Table(T),
 }
 
 /// See the module's text.
 pub struct Hash {
-    repr: Repr,
-    changed: bool,
+    pub(super) repr: Repr,
+    pub(super) changed: bool,
 }
 
 impl Clone for Hash {
     fn clone(&self) -> Self {
-        let table = match &self.repr {
-            Repr::Pack(pack) => return Self { repr: Repr::Pack(pack.clone()), changed: false },
-            Repr::Table(table) => table,
+        let repr = match &self.repr {
+            Repr::Pack(pack) => Repr::Pack(pack.clone()),
+            Repr::Table(table) => Repr::Table(Box::new(table.duplicate())),
+            Repr::Timed(timed) => Repr::Timed(Box::new(timed.duplicate(Table::duplicate))),
         };
-        let mut copy = Box::<Table>::default();
-        for own in table.fields.iter() {
-            copy.set(own.field, own.value);
-        }
-        Self { repr: Repr::Table(copy), changed: false }
+        Self { repr, changed: false }
     }
 }
 
 impl Default for Hash {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Table {
-    fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let hash = key_hash(field);
-        if let Some(mut found) = self.fields.find_mut(hash, |own| own.field == field) {
-            let (before, after) = found.update(|own| {
-                let before = own.heap_bytes();
-                own.set_value(value);
-                (before, own.heap_bytes())
-            });
-            self.bytes = self.bytes - before + after;
-            return false;
-        }
-        let own = Field::new(field, value);
-        self.bytes += own.heap_bytes();
-        self.fields.insert(hash, own, None, &mut self.bytes);
-        self.len += 1;
-        true
-    }
-
-    fn remove(&mut self, field: &[u8]) -> bool {
-        let Some(found) = self.fields.find_mut(key_hash(field), |own| own.field == field) else {
-            return false;
-        };
-        let own = found.remove(&mut self.bytes);
-        self.bytes -= own.heap_bytes();
-        self.len -= 1;
-        true
     }
 }
 
@@ -105,15 +75,21 @@ impl Hash {
 
     /// The hash as it is now, without copying a large one: later changes of either copy what they touch. It must stay in the same shard.
     pub fn pin(&self) -> Self {
-        let Repr::Table(table) = &self.repr else { return self.clone() };
-        let table = Table { fields: table.fields.pin(), len: table.len, bytes: table.bytes };
-        Self { repr: Repr::Table(Box::new(table)), changed: false }
+        let pin = |table: &Table| Table { fields: table.fields.pin(), len: table.len, bytes: table.bytes };
+        let repr = match &self.repr {
+            Repr::Pack(pack) => Repr::Pack(pack.clone()),
+            Repr::Table(table) => Repr::Table(Box::new(pin(table))),
+            Repr::Timed(timed) => Repr::Timed(Box::new(timed.duplicate(pin))),
+        };
+        Self { repr, changed: false }
     }
 
     /// Bytes that no pin shares (tests).
     pub fn own_table_bytes(&self) -> usize {
-        let Repr::Table(table) = &self.repr else { return 0 };
-        table.fields.own_bytes(|own| good_size(8 + own.field.len() + own.value.len()))
+        match self.form() {
+            Form::Pack(..) => 0,
+            Form::Table(table) => table.fields.own_bytes(|own| own.heap_bytes()),
+        }
     }
 
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
@@ -125,19 +101,40 @@ impl Hash {
         ok.then_some(Self { repr: Repr::Pack(pack), changed: false })
     }
 
-    /// The listpack, while it is one (DUMP, RDB).
+    /// The listpack of pairs, while it is one (DUMP, RDB).
     pub fn as_pack(&self) -> Option<&ListPack> {
+        if let Repr::Pack(pack) = &self.repr { Some(pack) } else { None }
+    }
+
+    pub(super) fn form(&self) -> Form<&ListPack, &Table> {
         match &self.repr {
-            Repr::Pack(pack) => Some(pack),
-            Repr::Table(_) => None,
+            Repr::Pack(pack) => Form::Pack(pack, 2),
+            Repr::Table(table) => Form::Table(table),
+            Repr::Timed(timed) => timed.form(),
         }
+    }
+
+    pub(super) fn form_mut(&mut self) -> Form<&mut ListPack, &mut Table> {
+        match &mut self.repr {
+            Repr::Pack(pack) => Form::Pack(pack, 2),
+            Repr::Table(table) => Form::Table(table),
+            Repr::Timed(timed) => timed.form_mut(),
+        }
+    }
+
+    /// The time fields are judged by: 0, with nothing over, for a hash that never had an expiry.
+    #[inline]
+    pub(super) fn now_ms(&self) -> u64 {
+        if let Repr::Timed(timed) = &self.repr { timed.clock.get() } else { 0 }
     }
 
     /// Number of fields.
     pub fn len(&self) -> usize {
-        match &self.repr {
-            Repr::Pack(pack) => pack.len() / 2,
-            Repr::Table(table) => table.len,
+        match self.form() {
+            Form::Table(table) if self.has_due() => table.live_len(self.now_ms()),
+            Form::Table(table) => table.len,
+            Form::Pack(_, 3) if self.has_due() => self.iter().count(),
+            Form::Pack(pack, width) => pack.len() / width,
         }
     }
 
@@ -148,13 +145,14 @@ impl Hash {
 
     /// The value of `field`.
     pub fn get(&self, field: &[u8]) -> Option<Element<'_>> {
-        match &self.repr {
-            Repr::Pack(pack) => {
-                let at = pack.find(pack.first(), field, 1)?;
-                Some(pack.get(pack.next(at)?))
+        match self.form() {
+            Form::Pack(pack, width) => {
+                let at = pack.find(pack.first(), field, width - 1)?;
+                let is_live = width == 2 || pack_expire(pack, at) >= self.now_ms();
+                pack.next(at).filter(|_| is_live).map(|value| pack.get(value))
             }
-            Repr::Table(table) => {
-                let own = table.fields.find(key_hash(field), |own| own.field == field)?;
+            Form::Table(table) => {
+                let own = table.find(field).filter(|own| !own.is_over(self.now_ms()))?;
                 Some(Element::Bytes(own.value))
             }
         }
@@ -165,21 +163,38 @@ impl Hash {
         self.get(field).is_some()
     }
 
-    /// Sets a field; true if it is new. Converts when a limit is passed.
+    /// Sets a field, which loses its expiry; true if it is new. Converts when a limit is passed.
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
+        self.put(field, value, false, limits)
+    }
+
+    /// As [`Hash::set`], but an expiry stays (HINCRBY).
+    pub fn update(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
+        self.put(field, value, true, limits)
+    }
+
+    fn put(&mut self, field: &[u8], value: &[u8], keep_ttl: bool, limits: &HashLimits) -> bool {
         self.changed = true;
         self.convert_for(&[field, value], limits);
-        let pack = match &mut self.repr {
-            Repr::Table(table) => return table.set(field, value),
-            Repr::Pack(pack) => pack,
+        let now_ms = self.now_ms();
+        let (pack, width) = match self.form_mut() {
+            Form::Table(table) => return table.set(field, value, keep_ttl, now_ms),
+            Form::Pack(pack, width) => (pack, width),
         };
-        if let Some(at) = pack.find(pack.first(), field, 1).and_then(|at| pack.next(at)) {
-            pack.replace(at, value);
-            return false;
+        if let Some(at) = pack.find(pack.first(), field, width - 1)
+            && let Some(value_at) = pack.next(at)
+        {
+            let was_over = width == 3 && pack_expire(pack, at) < now_ms;
+            if width == 3 && (!keep_ttl || was_over) {
+                pack.splice(value_at, 2, &[Element::Bytes(value), Element::Int(0)]);
+            } else {
+                pack.replace(value_at, value);
+            }
+            return was_over;
         }
         let end = pack.as_bytes().len() - 1;
-        pack.splice(end, 0, &[Element::Bytes(field), Element::Bytes(value)]);
-        if pack.len() / 2 > limits.max_entries {
+        pack.splice(end, 0, &[Element::Bytes(field), Element::Bytes(value), Element::Int(0)][..width]);
+        if pack.len() / width > limits.max_entries {
             self.convert();
         }
         true
@@ -187,7 +202,7 @@ impl Hash {
 
     /// Converts to a table if one of `texts` is too long for a listpack (redis does so before HSET sets anything).
     pub fn convert_for(&mut self, texts: &[&[u8]], limits: &HashLimits) {
-        let Repr::Pack(pack) = &self.repr else { return };
+        let Form::Pack(pack, _) = self.form() else { return };
         let sum: usize = texts.iter().map(|text| text.len()).sum();
         let long = texts.iter().any(|text| text.len() > limits.max_value);
         if long || pack.as_bytes().len() + sum > SAFE_BYTES {
@@ -196,41 +211,49 @@ impl Hash {
     }
 
     fn convert(&mut self) {
-        let mut table = Box::<Table>::default();
-        for (field, value) in self.iter() {
-            table.set(&field.to_bytes(), &value.to_bytes());
+        let Form::Pack(pack, width) = self.form() else { return };
+        let mut table = Table::default();
+        let mut entries = pack.iter();
+        while let (Some(field), Some(value)) = (entries.next(), entries.next()) {
+            let expire = if width == 3 { entries.next().and_then(Element::as_i64) } else { None };
+            let expire_ms = expire.and_then(|ms| u64::try_from(ms).ok()).filter(|&ms| ms > 0);
+            table.insert(&field.to_bytes(), &value.to_bytes(), expire_ms.unwrap_or(NEVER));
         }
-        self.repr = Repr::Table(table);
+        match &mut self.repr {
+            Repr::Timed(timed) => timed.set_table(table),
+            _ => self.repr = Repr::Table(Box::new(table)),
+        }
     }
 
     /// Removes a field; true if it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        let removed = match &mut self.repr {
-            Repr::Pack(pack) => match pack.find(pack.first(), field, 1) {
-                Some(at) => {
-                    pack.remove(at, 2);
-                    true
-                }
-                None => false,
-            },
-            Repr::Table(table) => table.remove(field),
+        let now_ms = self.now_ms();
+        let removed = match self.form_mut() {
+            Form::Pack(pack, width) => pack.find(pack.first(), field, width - 1).map(|at| {
+                let is_live = width == 2 || pack_expire(pack, at) >= now_ms;
+                pack.remove(at, width);
+                is_live
+            }),
+            Form::Table(table) => table.remove(field, now_ms),
         };
-        self.changed |= removed;
-        removed
+        self.changed |= removed.is_some();
+        removed == Some(true)
     }
 
     /// All pairs.
     pub fn iter(&self) -> Iter<'_> {
-        match &self.repr {
-            Repr::Pack(pack) => Iter::Pack(pack.iter()),
-            Repr::Table(table) => Iter::Table(table.fields.iter()),
+        let now_ms = self.now_ms();
+        match self.form() {
+            Form::Pack(pack, 2) => Iter::Pack(pack.iter()),
+            Form::Pack(pack, _) => Iter::Timed(pack.iter(), now_ms),
+            Form::Table(table) => Iter::Table(table.fields.iter(), now_ms),
         }
     }
 
     /// A uniformly chosen pair.
     pub fn random(&self, prng: &mut Prng) -> Option<(Element<'_>, Element<'_>)> {
-        match &self.repr {
-            Repr::Pack(pack) => {
+        match self.form() {
+            Form::Pack(pack, 2) => {
                 let pairs = pack.len() as u64 / 2;
                 if pairs == 0 {
                     return None;
@@ -238,10 +261,17 @@ impl Hash {
                 let at = pack.seek(2 * prng.below(pairs) as i64)?;
                 Some((pack.get(at), pack.get(pack.next(at)?)))
             }
-            Repr::Table(table) => {
-                let own = table.fields.random(prng)?;
-                Some((Element::Bytes(own.field), Element::Bytes(own.value)))
+            Form::Table(table) => {
+                // Mostly the first draw; after many whose time is over, one of those that are left.
+                let live = (0..256)
+                    .find_map(|_| table.fields.random(prng).filter(|own| !own.is_over(self.now_ms())));
+                let pair = live.map(|own| (Element::Bytes(own.field), Element::Bytes(own.value)));
+                pair.or_else(|| self.iter().nth(prng.below(self.len().max(1) as u64) as usize))
             }
+            Form::Pack(..) => match self.len() as u64 {
+                0 => None,
+                live => self.iter().nth(prng.below(live) as usize),
+            },
         }
     }
 
@@ -251,8 +281,9 @@ impl Hash {
         if count >= len {
             return self.iter().collect();
         }
-        if let Repr::Table(table) = &self.repr
+        if let Form::Table(table) = self.form()
             && count <= len / 3
+            && !self.has_due()
         {
             let mut seen = std::collections::HashSet::with_capacity(count);
             let mut picked = Vec::with_capacity(count);
@@ -284,19 +315,19 @@ impl Hash {
         count: usize,
         mut visit: impl FnMut(Element<'a>, Element<'a>),
     ) -> u64 {
-        let table = match &self.repr {
-            Repr::Pack(_) => {
-                self.iter().for_each(|(field, value)| visit(field, value));
-                return 0;
-            }
-            Repr::Table(table) => table,
+        let now_ms = self.now_ms();
+        let Form::Table(table) = self.form() else {
+            self.iter().for_each(|(field, value)| visit(field, value));
+            return 0;
         };
         let mut position = cursor << 16;
         let mut seen = 0;
         loop {
             let next = table.fields.scan(position, count.saturating_sub(seen), |own| {
                 seen += 1;
-                visit(Element::Bytes(own.field), Element::Bytes(own.value));
+                if !own.is_over(now_ms) {
+                    visit(Element::Bytes(own.field), Element::Bytes(own.value));
+                }
             });
             match next {
                 None => return 0,
@@ -308,18 +339,18 @@ impl Hash {
 
     /// Recounts a table's bytes (tests): must equal what is tracked.
     pub fn bytes_are_right(&self) -> bool {
-        let Repr::Table(table) = &self.repr else { return true };
-        let fields: usize =
-            table.fields.iter().map(|own| good_size(8 + own.field.len() + own.value.len())).sum();
+        let Form::Table(table) = self.form() else { return true };
+        let fields: usize = table.fields.iter().map(|own| own.heap_bytes()).sum();
         fields + table.fields.count_bytes() == table.bytes && table.fields.iter().count() == table.len
     }
 }
 
 impl Collection for Hash {
     fn encoding(&self) -> &'static str {
-        match self.repr {
-            Repr::Pack(_) => "listpack",
-            Repr::Table(_) => "hashtable",
+        match self.form() {
+            Form::Pack(_, 2) => "listpack",
+            Form::Pack(..) => "listpackex",
+            Form::Table(_) => "hashtable",
         }
     }
 
@@ -327,15 +358,16 @@ impl Collection for Hash {
         match &self.repr {
             Repr::Pack(pack) => pack.heap_bytes(),
             Repr::Table(table) => good_size(size_of::<Table>()) + table.bytes,
+            Repr::Timed(timed) => timed.heap_bytes(),
         }
     }
 
     fn is_heavy(&self) -> bool {
-        matches!(&self.repr, Repr::Table(table) if table.len > 64)
+        matches!(self.form(), Form::Table(table) if table.len > 64)
     }
 
     fn free_step(&mut self) -> bool {
-        let Repr::Table(table) = &mut self.repr else { return true };
+        let Form::Table(table) = self.form_mut() else { return true };
         let mut freed = 0;
         table.fields.free_segment(&mut table.bytes, |own| {
             freed += own.heap_bytes();
@@ -355,10 +387,12 @@ impl Collection for Hash {
 
 /// See [`Hash::iter`].
 pub enum Iter<'a> {
-    /// Over a listpack.
+    /// Over a listpack of pairs.
     Pack(listpack::Iter<'a>),
-    /// Over a table.
-    Table(seg_walk::Iter<'a, Field>),
+    /// Over a listpack of field, value, expiry; and the time.
+    Timed(listpack::Iter<'a>, u64),
+    /// Over a table; and the time.
+    Table(seg_walk::Iter<'a, Field>, u64),
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -367,8 +401,15 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Pack(pack) => Some((pack.next()?, pack.next()?)),
-            Self::Table(table) => {
-                table.next().map(|own| (Element::Bytes(own.field), Element::Bytes(own.value)))
+            Self::Timed(pack, now_ms) => loop {
+                let (field, value, expire) = (pack.next()?, pack.next()?, pack.next()?);
+                if !matches!(expire, Element::Int(ms) if ms > 0 && (ms as u64) < *now_ms) {
+                    return Some((field, value));
+                }
+            },
+            Self::Table(table, now_ms) => {
+                let own = table.find(|own| !own.is_over(*now_ms))?;
+                Some((Element::Bytes(own.field), Element::Bytes(own.value)))
             }
         }
     }

@@ -192,6 +192,15 @@ fn leaf_of(entry: &Packed<'_>) -> Piece {
 }
 
 impl List {
+    /// The list as it is now, without copying a large one: later changes copy the chunk they touch. It must stay in the same shard.
+    pub fn pin(&self) -> Self {
+        let repr = match &self.repr {
+            Repr::Small(chunk) => Repr::Small(chunk.clone()),
+            Repr::Large(tree) => Repr::Large(Box::new(tree.pin())),
+        };
+        Self { repr, changed: false }
+    }
+
     /// Number of elements.
     #[inline]
     pub fn len(&self) -> usize {
@@ -215,6 +224,18 @@ impl List {
         }
     }
 
+    /// Bytes of all nodes as listpacks (DEBUG OBJECT's ql_uncompressed_size). Costs the nodes.
+    pub fn packed_bytes(&self) -> usize {
+        let of = |leaf: &Piece| match leaf {
+            Piece::Run(chunk) => chunk.len() + PACK_FRAME,
+            Piece::Huge(bytes) => bytes.len(),
+        };
+        match &self.repr {
+            Repr::Small(chunk) => chunk.len() + PACK_FRAME,
+            Repr::Large(tree) => tree.iter().map(of).sum(),
+        }
+    }
+
     /// Adds an element at an end.
     #[inline]
     pub fn push(&mut self, end: End, item: NewItem<'_>, limits: &ListLimits) {
@@ -228,7 +249,7 @@ impl List {
         {
             return push_entry(chunk, end, &entry);
         }
-        let tree = self.to_tree();
+        let tree = self.make_tree();
         let cursor = end_of(tree, end);
         let open = |cursor: &Cursor| matches!(tree.leaf(cursor), Some(Piece::Run(chunk)) if fits(chunk, entry.len(), limits));
         match cursor.filter(open) {
@@ -244,7 +265,7 @@ impl List {
     }
 
     fn push_leaf(&mut self, end: End, leaf: Piece) {
-        let tree = self.to_tree();
+        let tree = self.make_tree();
         match end {
             End::Left => tree.push_front(leaf),
             End::Right => tree.push_back(leaf),
@@ -252,7 +273,7 @@ impl List {
     }
 
     /// The tree, made from a small list's chunk if need be.
-    fn to_tree(&mut self) -> &mut Tree<Piece> {
+    fn make_tree(&mut self) -> &mut Tree<Piece> {
         if let Repr::Small(chunk) = &mut self.repr {
             let chunk = std::mem::take(chunk);
             let mut tree = Box::<Tree<Piece>>::default();

@@ -10,6 +10,10 @@ pub mod encoding;
 pub mod field;
 pub mod geo;
 pub mod hash;
+pub mod hash_table;
+pub mod hash_ttl;
+#[cfg(test)]
+mod hash_ttl_tests;
 pub mod hll;
 pub mod list;
 pub mod member;

@@ -221,6 +221,11 @@ impl ZSet {
         }
     }
 
+    /// Takes the large form from now on, whatever the limits.
+    pub fn enlarge(&mut self) {
+        self.convert();
+    }
+
     fn convert(&mut self) {
         let Repr::Pack(pack) = &self.repr else { return };
         let mut big = Box::<Big>::default();

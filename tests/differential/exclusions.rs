@@ -24,6 +24,8 @@ pub enum Mode {
     Fields(Vec<String>),
     /// Times of streams: unix ms, idle times.
     Times,
+    /// ACL rules: single commands in any order, without those that redis 7.0 does not have.
+    Rules,
     /// Errors with the same first word.
     ErrorKind,
 }
@@ -79,6 +81,7 @@ fn parse_mode(action: &str) -> Mode {
         ("unordered", _) => Mode::Unordered,
         ("pairs", _) => Mode::Pairs,
         ("error-kind", _) => Mode::ErrorKind,
+        ("rules", _) => Mode::Rules,
         ("times", _) => Mode::Times,
         ("near", distance) => Mode::Near(distance.parse().expect("near:N")),
         ("fields", names) => Mode::Fields(names.split(',').map(str::to_owned).collect()),

@@ -3,6 +3,8 @@
 //! Called by `traffic`. A command without a row is not generated; the harness prints which ones both servers know but
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
+#[path = "acl.rs"]
+mod acl;
 #[path = "geos.rs"]
 mod geos;
 #[path = "hyperloglogs.rs"]
@@ -47,7 +49,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    on_keys().chain(control::all())
+    on_keys().chain(control::all()).chain(acl::ROWS.iter().copied())
 }
 
 /// What any of the rows on keys makes that both servers know.
@@ -285,16 +287,6 @@ fn scan(t: &mut Traffic) -> Vec<Step> {
     if t.prng.chance(80) { vec![Step::ScanAll(args, 1)] } else { one(args) }
 }
 
-fn sort(t: &mut Traffic, name: &str) -> Vec<Step> {
-    let mut args = vec![name.into(), t.any_key()];
-    for option in ["ALPHA", "DESC", "LIMIT 0 3", "BY nosort", "GET #"] {
-        if t.prng.chance(20) {
-            args.extend(words(option));
-        }
-    }
-    one(args)
-}
-
 const GENERIC: &[Row] = &[
     ("del", 8, |t| {
         let keys = t.keys(3, Traffic::any_key);
@@ -338,8 +330,6 @@ const GENERIC: &[Row] = &[
             t.any_key()
         )
     }),
-    ("sort", 2, |t| sort(t, "SORT")),
-    ("sort_ro", 2, |t| sort(t, "SORT_RO")),
     ("restore", 4, |t| vec![Step::Restore { from: t.any_key(), to: t.any_key() }]),
     ("dump", 1, |t| line!("DUMP", t.any_key())),
     ("wait", 1, |t| line!("WAIT", "0", t.small(0, 5))),

@@ -79,6 +79,88 @@ fn range(t: &mut Traffic, name: &str) -> Vec<Step> {
     line!(name, key(t), position(t), position(t))
 }
 
+/// Elements are few and named after keys of other types, so that patterns find something.
+fn sortable_key(t: &mut Traffic) -> Vec<u8> {
+    match t.prng.below(30) {
+        0 => t.any_key(),
+        1..4 => format!("set{}", t.prng.below(5)).into_bytes(),
+        4..7 => format!("{{is}}{}", t.prng.below(5)).into_bytes(),
+        7..10 => format!("z{}", t.prng.below(6)).into_bytes(),
+        10..16 => key(t),
+        _ => format!("sortme{}", t.prng.below(3)).into_bytes(),
+    }
+}
+
+fn pattern(t: &mut Traffic) -> Vec<u8> {
+    t.prng
+        .pick(&[
+            "w_*",
+            "w_*",
+            "s*",
+            "{n}*",
+            "h*->f1",
+            "h*->f2",
+            "h*->count",
+            "#",
+            "fixed",
+            "*",
+            "w_*->f",
+            "h*->",
+        ])
+        .into()
+}
+
+/// Ties of an unordered collection come in the order of redis' own table: those are sorted by what cannot tie.
+fn sort(t: &mut Traffic, name: &str) -> Vec<Step> {
+    let key = sortable_key(t);
+    let is_ordered = key.starts_with(b"sortme") || key.starts_with(b"l");
+    let mut args = vec![name.into(), key];
+    if t.prng.chance(60) {
+        args.push(b"ALPHA".to_vec());
+    }
+    if is_ordered && t.prng.chance(50) {
+        args.extend([b"BY".to_vec(), pattern(t)]);
+    }
+    if t.prng.chance(40) {
+        args.extend([b"LIMIT".to_vec(), t.small(-1, 5), t.small(-1, 12)]);
+    }
+    if t.prng.chance(40) {
+        args.extend(words(t.prng.pick(&["DESC", "desc", "ASC"])));
+    }
+    for _ in 0..t.prng.below(4) {
+        args.extend([b"GET".to_vec(), pattern(t)]);
+    }
+    if name == "SORT" && t.prng.chance(30) {
+        args.push(b"STORE".to_vec());
+        args.push(if t.prng.chance(50) {
+            format!("stored{}", t.prng.below(3)).into_bytes()
+        } else {
+            self::key(t)
+        });
+    }
+    one(args)
+}
+
+/// Elements and weights for SORT.
+fn feed_sort(t: &mut Traffic) -> Vec<Step> {
+    let element = |t: &mut Traffic| match t.prng.below(12) {
+        0 => t.value(),
+        1 => t.float(),
+        _ => t.small(0, 15),
+    };
+    match t.prng.below(4) {
+        0 | 1 => line!("SET", format!("w_{}", t.prng.below(16)), t.small(0, 6)),
+        2 => line!("SET", format!("w_{}", t.prng.below(16)), t.value()),
+        _ if t.prng.chance(10) => line!("LTRIM", format!("sortme{}", t.prng.below(3)), "0", "9"),
+        _ => {
+            let count = if t.prng.chance(4) { 60 } else { 1 + t.prng.below(4) };
+            let mut args = vec![b"RPUSH".to_vec(), format!("sortme{}", t.prng.below(3)).into_bytes()];
+            (0..count).for_each(|_| args.push(element(t)));
+            one(args)
+        }
+    }
+}
+
 fn words_then(t: &mut Traffic, text: &str) -> Args {
     let mut args = words(text);
     args.push(key(t));
@@ -106,6 +188,9 @@ pub const LIST: &[Row] = &[
     ("lpos", 6, lpos),
     ("lmove", 6, |t| line!("LMOVE", key(t), key(t), end(t), end(t))),
     ("rpoplpush", 4, |t| line!("RPOPLPUSH", key(t), key(t))),
+    ("sort", 10, |t| sort(t, "SORT")),
+    ("sort_ro", 4, |t| sort(t, "SORT_RO")),
+    ("rpush", 12, feed_sort),
     ("del", 1, |t| with("DEL", vec![key(t)])),
     ("copy", 1, |t| line!("COPY", key(t), key(t), "REPLACE")),
     ("rename", 1, |t| line!("RENAME", key(t), key(t))),

@@ -12,6 +12,7 @@ mod compare;
 mod control;
 mod exclusions;
 mod families;
+mod frames;
 mod lockstep;
 mod traffic;
 

@@ -26,6 +26,7 @@ static NEXT_DIRECTORY: AtomicU32 = AtomicU32::new(0);
 pub struct Plan {
     binary: PathBuf,
     is_redis: bool,
+    config_file: Option<PathBuf>,
     args: Vec<String>,
     envs: Vec<(String, String)>,
 }
@@ -79,6 +80,12 @@ impl Plan {
         self
     }
 
+    /// A configuration file; the command line goes before it.
+    pub fn config_file(mut self, path: &Path) -> Plan {
+        self.config_file = Some(path.to_owned());
+        self
+    }
+
     /// One more environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Plan {
         self.envs.push((name.to_owned(), value.to_owned()));
@@ -112,6 +119,7 @@ impl Plan {
         fs::create_dir_all(&directory).expect("temp dir");
         let output = |name: &str| File::create(directory.join(name)).expect("output file");
         let child = Command::new(&self.binary)
+            .args(&self.config_file)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--daemonize", "no", "--enable-debug-command", "yes", "--logfile"])
             .arg(directory.join("log"))
@@ -205,7 +213,9 @@ impl Server {
             }
             if let Ok(mut client) = Client::connect(self.port)
                 && client.set_timeout(Duration::from_secs(2)).is_ok()
-                && client.command(&["PING"]).is_ok_and(|reply| reply.raw == b"+PONG\r\n")
+                && client
+                    .command(&["PING"])
+                    .is_ok_and(|reply| reply.raw == b"+PONG\r\n" || reply.raw.starts_with(b"-NOAUTH"))
             {
                 return Ok(());
             }

@@ -5,8 +5,10 @@
 pub mod case;
 mod cpu;
 mod cpu500;
+mod defaults;
 mod idle;
 mod memory;
+mod objects;
 mod open;
 mod pubsub;
 mod stalls;
@@ -39,6 +41,11 @@ pub const ALL: &[Scenario] = &[
         run: cpu500::run,
     },
     Scenario {
+        name: "defaults",
+        about: "redis-benchmark's whole default set at P1 and P16: CPU per request",
+        run: defaults::run,
+    },
+    Scenario {
         name: "open",
         about: "open loop at 70 % of the peer's maximum, P1 and P16: latency",
         run: open::run,
@@ -52,6 +59,11 @@ pub const ALL: &[Scenario] = &[
         name: "memory",
         about: "resident bytes per key at 0.6, 1.05 and 1.5 M keys",
         run: memory::run,
+    },
+    Scenario {
+        name: "objects",
+        about: "resident bytes per small hash, list, set, zset and stream, 100,000 of each",
+        run: objects::run,
     },
     Scenario { name: "idle", about: "resident bytes per idle connection, 10,000 of them", run: idle::run },
     Scenario {

@@ -3,6 +3,7 @@
 //! Called through their rows. Invariant: a float delta leaves as the value it produced (HSET), with the delta kept beside it. Source: redis'
 //! t_hash.c; numbers in 80-bit extended precision as redis computes them (`base::number`).
 
+use super::expiry::propagate_expiry;
 use super::limits;
 use crate::base::number::{
     DigitBuffer, LongDouble, format_long_double, parse_f64, parse_i64, parse_long_double,
@@ -11,6 +12,7 @@ use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
 use crate::effect::Kind;
 use crate::keyspace::Key;
+use crate::types::field::NEVER;
 use crate::types::hash::Hash;
 
 /// Opens the hash, lets `change` compute the field's new text, sets it. A hash made for nothing is removed again.
@@ -24,7 +26,7 @@ fn update_field(
     let Some(hash) = entry.get_mut::<Hash>() else { return Err(ReplyError::WrongType) };
     match change(hash) {
         Ok(text) => {
-            hash.set(field, &text, &limits);
+            hash.update(field, &text, &limits);
             Ok(text)
         }
         Err(error) => {
@@ -65,7 +67,9 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     }
     let delta = parse_f64(cx.arg(3)).unwrap_or(0.0);
     let (key, field) = (cx.key(1), cx.arg(2));
+    let mut expire_ms = None;
     let text = update_field(cx, &key, |hash| {
+        expire_ms = hash.expire_ms(field).filter(|&ms| ms != NEVER);
         let current = match hash.get(field) {
             None => LongDouble::from_i64(0),
             Some(value) => parse_long_double(&value.to_bytes())
@@ -78,6 +82,11 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         Ok(format_long_double(sum).into_bytes())
     })?;
     cx.propagate_kind(Kind::FloatDelta(delta.to_bits()), &[b"HSET", key.bytes, field, &text]);
+    if let Some(ms) = expire_ms {
+        // HSET took it away there.
+        let wall_ms = cx.to_wall_ms(ms);
+        propagate_expiry(cx, &key, wall_ms, &[field]);
+    }
     cx.notify(notify::HASH, "hincrbyfloat", key.bytes);
     cx.out.bulk(&text);
     Ok(())

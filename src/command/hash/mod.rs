@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod count;
+pub mod expiry;
 pub mod read;
 pub mod walk;
 

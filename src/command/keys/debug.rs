@@ -6,7 +6,8 @@
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
-use crate::keyspace::{Access, Expire, StrIn, combine_digests, database_digest, value_digest};
+use crate::keyspace::{Access, Entry, Expire, Key, StrIn, combine_digests, database_digest, value_digest};
+use crate::types::list::List;
 
 /// Whether `subcommand` with so many words in all is served here.
 pub fn serves(subcommand: &[u8], words: usize) -> bool {
@@ -64,12 +65,26 @@ fn object(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (encoding, lru, bytes) = (entry.encoding(), entry.lru(), entry.heap_bytes());
     let freshness = &cx.space(&key).common.freshness;
     let idle_s = if freshness.lfu { 0 } else { freshness.idle_ms(lru, now_ms) / 1000 };
+    let list = entry_list_fields(cx, &key);
     let line = format!(
-        "Value at:0x{:x} refcount:1 encoding:{encoding} serializedlength:{bytes} lru:{lru} lru_seconds_idle:{idle_s}",
+        "Value at:0x{:x} refcount:1 encoding:{encoding} serializedlength:{bytes} lru:{lru} lru_seconds_idle:{idle_s}{list}",
         key.hash & 0xffff_ffff_ffff
     );
     cx.out.simple(&line);
     Ok(())
+}
+
+/// What redis adds for a list: its nodes, which for us are the chunks.
+fn entry_list_fields(cx: &mut Cx<'_>, key: &Key<'_>) -> String {
+    let limit = cx.settings.list_max_listpack_size;
+    let entry = cx.dbm(key).peek(key);
+    let Some(list) = entry.and_then(Entry::get::<List>) else { return String::new() };
+    let (nodes, len) = (list.nodes(), list.len());
+    let average = len as f64 / nodes.max(1) as f64;
+    let bytes = list.packed_bytes();
+    format!(
+        " ql_nodes:{nodes} ql_avg_node:{average:.2} ql_listpack_max:{limit} ql_compressed:0 ql_uncompressed_size:{bytes}"
+    )
 }
 
 fn populate(cx: &mut Cx<'_>) -> Result<(), ReplyError> {

@@ -62,8 +62,8 @@ pub fn brpop(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
 
 /// `BLMPOP timeout numkeys key [key …] LEFT|RIGHT [COUNT count]`
 pub fn blmpop(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
-    let deadline_ms = parse_deadline(cx, cx.arg(1))?;
     let wanted = MultiPop::parse(cx, 2)?;
+    let deadline_ms = parse_deadline(cx, cx.arg(1))?;
     let keys = wanted.first_key..wanted.first_key + wanted.keys;
     for index in keys.clone() {
         let key = cx.key(index);
@@ -96,11 +96,24 @@ fn move_or_wait(
     Ok(())
 }
 
+/// How redis writes an end in the effect of a served BLMOVE.
+fn end_word(end: End) -> &'static [u8] {
+    match end {
+        End::Left => b"left",
+        End::Right => b"right",
+    }
+}
+
 /// `BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout`
 pub fn blmove(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (from, to) = (parse_end(cx.arg(3))?, parse_end(cx.arg(4))?);
     let deadline_ms = parse_deadline(cx, cx.arg(5))?;
-    let words = [b"LMOVE", cx.arg(1), cx.arg(2), cx.arg(3), cx.arg(4)];
+    // As redis: the client's words at once, its own later.
+    let (from_word, to_word) = match cx.is_woken() {
+        true => (end_word(from), end_word(to)),
+        false => (cx.arg(3), cx.arg(4)),
+    };
+    let words = [b"LMOVE", cx.arg(1), cx.arg(2), from_word, to_word];
     move_or_wait(cx, from, to, deadline_ms, &words)
 }
 

@@ -4,7 +4,7 @@ use crate::command::row::{
     ARG, Arg, Begin, Categories, Find, Flags, KeyFlags, KeySpec, Kind, Movable, ROW, Row, category as c,
     flag as f, key_flag as k,
 };
-use crate::command::{describe, keys};
+use crate::command::{describe, keys, sort};
 
 /// The rows of group generic.
 pub static ROWS: &[Row] = &[
@@ -710,7 +710,8 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sort",
         full_name: "sort",
-        handler: None,
+        handler: Some(sort::sort),
+        beyond: Some(sort::reads_beyond),
         arity: -2,
         flags: Flags(f::WRITE | f::DENYOOM | f::MOVABLEKEYS),
         acl: Categories(c::WRITE | c::SET | c::SORTEDSET | c::LIST | c::SLOW | c::DANGEROUS),
@@ -793,7 +794,8 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "sort_ro",
         full_name: "sort_ro",
-        handler: None,
+        handler: Some(sort::sort_ro),
+        beyond: Some(sort::reads_beyond),
         arity: -2,
         flags: Flags(f::READONLY | f::MOVABLEKEYS),
         acl: Categories(c::READ | c::SET | c::SORTEDSET | c::LIST | c::SLOW | c::DANGEROUS),

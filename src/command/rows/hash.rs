@@ -6,6 +6,32 @@ use crate::command::row::{
     key_flag as k,
 };
 
+/// NX, XX, GT or LT of the commands that set an expiry.
+const CONDITION: Arg = Arg {
+    name: "condition",
+    kind: Kind::Oneof,
+    optional: true,
+    args: &[
+        Arg { name: "nx", kind: Kind::PureToken, token: Some("NX"), ..ARG },
+        Arg { name: "xx", kind: Kind::PureToken, token: Some("XX"), ..ARG },
+        Arg { name: "gt", kind: Kind::PureToken, token: Some("GT"), ..ARG },
+        Arg { name: "lt", kind: Kind::PureToken, token: Some("LT"), ..ARG },
+    ],
+    ..ARG
+};
+
+/// FIELDS and what follows it.
+const FIELDS: Arg = Arg {
+    name: "fields",
+    kind: Kind::Block,
+    token: Some("FIELDS"),
+    args: &[
+        Arg { name: "numfields", kind: Kind::Integer, ..ARG },
+        Arg { name: "field", kind: Kind::String, multiple: true, ..ARG },
+    ],
+    ..ARG
+};
+
 /// The rows of group hash.
 pub static ROWS: &[Row] = &[
     Row {
@@ -49,6 +75,70 @@ pub static ROWS: &[Row] = &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "field", kind: Kind::String, ..ARG },
         ],
+        ..ROW
+    },
+    Row {
+        name: "hexpire",
+        full_name: "hexpire",
+        handler: Some(hash::expiry::hexpire),
+        arity: -6,
+        flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
+        acl: Categories(c::WRITE | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RW | k::UPDATE)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Set expiry for hash field using relative time to expire (seconds)",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[
+            Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
+            Arg { name: "seconds", kind: Kind::Integer, ..ARG },
+            CONDITION,
+            FIELDS,
+        ],
+        ..ROW
+    },
+    Row {
+        name: "hexpireat",
+        full_name: "hexpireat",
+        handler: Some(hash::expiry::hexpireat),
+        arity: -6,
+        flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
+        acl: Categories(c::WRITE | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RW | k::UPDATE)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Set expiry for hash field using an absolute Unix timestamp (seconds)",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[
+            Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
+            Arg { name: "unix-time-seconds", kind: Kind::UnixTime, ..ARG },
+            CONDITION,
+            FIELDS,
+        ],
+        ..ROW
+    },
+    Row {
+        name: "hexpiretime",
+        full_name: "hexpiretime",
+        handler: Some(hash::expiry::hexpiretime),
+        arity: -5,
+        flags: Flags(f::READONLY | f::FAST),
+        acl: Categories(c::READ | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RO | k::ACCESS)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Returns the expiration time of a hash field as a Unix timestamp, in seconds.",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG }, FIELDS],
         ..ROW
     },
     Row {
@@ -227,6 +317,106 @@ pub static ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "hpersist",
+        full_name: "hpersist",
+        handler: Some(hash::expiry::hpersist),
+        arity: -5,
+        flags: Flags(f::WRITE | f::FAST),
+        acl: Categories(c::WRITE | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RW | k::UPDATE)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Removes the expiration time for each specified field",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG }, FIELDS],
+        ..ROW
+    },
+    Row {
+        name: "hpexpire",
+        full_name: "hpexpire",
+        handler: Some(hash::expiry::hpexpire),
+        arity: -6,
+        flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
+        acl: Categories(c::WRITE | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RW | k::UPDATE)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Set expiry for hash field using relative time to expire (milliseconds)",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[
+            Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
+            Arg { name: "milliseconds", kind: Kind::Integer, ..ARG },
+            CONDITION,
+            FIELDS,
+        ],
+        ..ROW
+    },
+    Row {
+        name: "hpexpireat",
+        full_name: "hpexpireat",
+        handler: Some(hash::expiry::hpexpireat),
+        arity: -6,
+        flags: Flags(f::WRITE | f::DENYOOM | f::FAST),
+        acl: Categories(c::WRITE | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RW | k::UPDATE)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Set expiry for hash field using an absolute Unix timestamp (milliseconds)",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[
+            Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
+            Arg { name: "unix-time-milliseconds", kind: Kind::UnixTime, ..ARG },
+            CONDITION,
+            FIELDS,
+        ],
+        ..ROW
+    },
+    Row {
+        name: "hpexpiretime",
+        full_name: "hpexpiretime",
+        handler: Some(hash::expiry::hpexpiretime),
+        arity: -5,
+        flags: Flags(f::READONLY | f::FAST),
+        acl: Categories(c::READ | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RO | k::ACCESS)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Returns the expiration time of a hash field as a Unix timestamp, in msec.",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG }, FIELDS],
+        ..ROW
+    },
+    Row {
+        name: "hpttl",
+        full_name: "hpttl",
+        handler: Some(hash::expiry::hpttl),
+        arity: -5,
+        flags: Flags(f::READONLY | f::FAST),
+        acl: Categories(c::READ | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RO | k::ACCESS)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Returns the TTL in milliseconds of a hash field.",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG }, FIELDS],
+        ..ROW
+    },
+    Row {
         name: "hrandfield",
         full_name: "hrandfield",
         handler: Some(hash::walk::hrandfield),
@@ -359,6 +549,24 @@ pub static ROWS: &[Row] = &[
             Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG },
             Arg { name: "field", kind: Kind::String, ..ARG },
         ],
+        ..ROW
+    },
+    Row {
+        name: "httl",
+        full_name: "httl",
+        handler: Some(hash::expiry::httl),
+        arity: -5,
+        flags: Flags(f::READONLY | f::FAST),
+        acl: Categories(c::READ | c::HASH | c::FAST),
+        first_key: 1,
+        last_key: 1,
+        step: 1,
+        keyspecs: &[KeySpec::key(1, k::RO | k::ACCESS)],
+        group: "hash",
+        since: "7.4.0",
+        summary: "Returns the TTL in seconds of a hash field.",
+        complexity: "O(N) where N is the number of specified fields",
+        args: &[Arg { name: "key", kind: Kind::Key, key_spec: 0, ..ARG }, FIELDS],
         ..ROW
     },
     Row {

@@ -35,6 +35,10 @@ pub const FUNCTIONS: &[(&str, Body)] = &[
 pub const EVAL_FUNCTIONS: &[(&str, Body)] =
     &[("replicate_commands", replicate_commands), ("breakpoint", breakpoint), ("debug", debug)];
 
+/// The version scripts are told: that of INFO.
+pub const REDIS_VERSION: &str = "7.2.0";
+const REDIS_VERSION_NUMBER: u32 = 0x0007_0200;
+
 /// Numbers in `redis`.
 pub const CONSTANTS: &[(&str, f64)] = &[
     ("LOG_DEBUG", 0.0),
@@ -46,7 +50,7 @@ pub const CONSTANTS: &[(&str, f64)] = &[
     ("REPL_SLAVE", 2.0),
     ("REPL_REPLICA", 2.0),
     ("REPL_ALL", 3.0),
-    ("REDIS_VERSION_NUM", 0x0007_000f as f64),
+    ("REDIS_VERSION_NUM", REDIS_VERSION_NUMBER as f64),
 ];
 
 /// Pushes an error table. A text that begins with `-` brings its code, one without gets ERR.
@@ -115,6 +119,8 @@ fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
             push_error(stack, text);
             return true;
         }
+        // The stack may be full of arguments: the reply needs the room.
+        stack.set_top(0);
         out.clear();
         out.set_proto(*proto);
         if let Err(Refusal(text)) = host.call(&words.args(), out, *effects) {

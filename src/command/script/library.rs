@@ -70,7 +70,7 @@ pub(super) fn prepare(stack: &mut Stack<'_>) {
         stack.push_number(*value);
         stack.raw_set_field(-2, name);
     }
-    stack.push_bytes("7.0.15");
+    stack.push_bytes(api::REDIS_VERSION);
     stack.raw_set_field(-2, "REDIS_VERSION");
     sandbox::forbid_unknown(stack);
     sandbox::protect(stack);

@@ -138,6 +138,8 @@ fn argument(stack: &Stack<'_>, index: i32) -> Result<f64, Raise> {
 /// `struct.pack(format, ...)`
 fn pack(stack: &mut Stack<'_>) -> Native {
     let mut format = Format::of(stack)?;
+    // A missing argument reads as nil.
+    stack.push_nil();
     let mut data = Vec::new();
     let (mut total, mut index) = (0, 2);
     while let Some(element) = format.next(stack, total)? {
@@ -275,11 +277,9 @@ fn size(stack: &mut Stack<'_>) -> Native {
     while let Some(element) = format.next(stack, position)? {
         position = position.saturating_add(element.padding);
         match element.option {
-            b's' => return Err(Raise::Argument(1, c"variable-size format in 'size'")),
-            b'c' if element.size == 0 => {
-                return Err(Raise::Argument(1, c"variable-size format in 'size'"));
-            }
-            option if is_integer(option) || matches!(option, b'x' | b'f' | b'd' | b'c') => {}
+            b's' => return Err(Raise::Argument(1, c"option 's' has no fixed size")),
+            b'c' if element.size == 0 => return Err(Raise::Argument(1, c"option 'c0' has no fixed size")),
+            option if option.is_ascii_alphanumeric() => {}
             option => format.control(stack, option)?,
         }
         position = position.saturating_add(element.size);

@@ -26,3 +26,4 @@ mod sandbox;
 pub mod shebang;
 mod stack;
 mod state;
+mod tokens;

@@ -185,7 +185,7 @@ pub fn write_reply(stack: &mut Stack<'_>, out: &mut Out, proto: u8, depth: usize
 
 /// A Lua number as C converts it on x86-64: what does not fit becomes the least integer.
 pub fn to_integer(value: f64) -> i64 {
-    if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
         value as i64
     } else {
         i64::MIN

@@ -49,7 +49,7 @@ fn overdue_keys_are_deleted_hidden_or_ignored_by_role() {
     assert!(space.db(0, link).exists(&key));
     assert!(space.db(0, at(NOW + 11)).peek(&key).is_none() && space.len(0) == 1);
     assert!(!space.db(0, at(NOW + 11)).exists(&key) && space.len(0) == 0);
-    let gone = Departed { db: 0, key: b"k"[..].into(), why: DepartedWhy::Expired };
+    let gone = Departed { db: 0, key: b"k"[..].into(), why: DepartedWhy::Expired, fields: Vec::new() };
     assert_eq!(space.common.departed, [gone]);
     let stats = space.common.stats;
     assert_eq!((stats.hits, stats.misses, stats.expired), (2, 2, 1));

@@ -80,6 +80,8 @@ pub struct DatabaseTotals {
     pub keys: u64,
     /// Keys with an expiry.
     pub expires: u64,
+    /// Hashes of which fields have an expiry.
+    pub timed: u64,
     /// Sum of avg_ttl × expires over cores.
     pub weighted_ttl: u128,
 }
@@ -147,6 +149,8 @@ pub struct Sums {
     pub freed: u64,
     pub log_bytes: usize,
     pub space_bytes: usize,
+    /// Lua memory: EVAL's interpreters, the functions'.
+    pub lua_bytes: [usize; 2],
 }
 
 impl Totals {
@@ -219,6 +223,8 @@ impl Totals {
         sums.output_limit_disconnections += stats.output_buffer_limit_disconnections;
         sums.error_replies += stats.error_replies;
         sums.acl_denied_auth += stats.acl_denied_auth;
+        let lua = crate::command::script::engine::used();
+        sums.lua_bytes.iter_mut().zip(lua).for_each(|(sum, own)| *sum += own);
         sums.acl_denied[0] += stats.acl_denied_cmd;
         sums.acl_denied[1] += stats.acl_denied_key;
         sums.acl_denied[2] += stats.acl_denied_channel;
@@ -259,6 +265,7 @@ impl Totals {
         for (index, total) in self.databases.iter_mut().enumerate().take(count) {
             let found = shard.space.totals(index);
             total.keys += found.keys;
+            total.timed += found.timed;
             total.expires += found.expires;
             total.weighted_ttl += u128::from(found.avg_ttl_ms) * u128::from(found.expires);
             own.keys += found.keys;
@@ -268,6 +275,7 @@ impl Totals {
         self.keyspace.hits += stats.hits;
         self.keyspace.misses += stats.misses;
         self.keyspace.expired += stats.expired;
+        self.keyspace.expired_fields += stats.expired_fields;
         self.keyspace.evicted += stats.evicted;
         self.keyspace.expired_stale_perc = self.keyspace.expired_stale_perc.max(stats.expired_stale_perc);
         self.keyspace.expired_time_cap_reached += stats.expired_time_cap_reached;

@@ -5,6 +5,7 @@
 
 use super::{Totals, human, line};
 use crate::base::memory;
+use crate::command::script::room;
 use crate::observe::identity;
 use crate::runtime::process;
 use crate::session::core::Core;
@@ -116,7 +117,7 @@ pub(super) fn memory(core: &Core, totals: &Totals, text: &mut String) {
     line(text, "allocator_active", figures.active);
     line(text, "allocator_resident", figures.resident);
     both(text, "total_system_memory", figures.machine);
-    scripts(text);
+    scripts(totals, text);
     both(text, "maxmemory", core.settings.maxmemory);
     line(text, "maxmemory_policy", String::from_utf8_lossy(&policy(core)));
     ratios(&figures, text);
@@ -138,19 +139,23 @@ fn policy(core: &Core) -> Vec<u8> {
     core.config.get(&[b"maxmemory-policy"]).pop().map(|(_, value)| value).unwrap_or_default()
 }
 
-/// There is no Lua here yet.
-fn scripts(text: &mut String) {
-    line(text, "used_memory_lua", 0);
-    line(text, "used_memory_vm_eval", 0);
-    line(text, "used_memory_lua_human", human(0));
-    line(text, "used_memory_scripts_eval", 0);
-    line(text, "number_of_cached_scripts", 0);
-    line(text, "number_of_functions", 0);
-    line(text, "number_of_libraries", 0);
-    line(text, "used_memory_vm_functions", 0);
-    both(text, "used_memory_vm_total", 0);
-    line(text, "used_memory_functions", 0);
-    both(text, "used_memory_scripts", 0);
+/// Interpreters of all cores, and what the process knows of scripts and libraries.
+fn scripts(totals: &Totals, text: &mut String) {
+    let [eval, functions] = totals.sums.lua_bytes;
+    let (scripts, script_bytes) = room::script_usage();
+    let (libraries, _) = room::libraries();
+    let code_bytes: usize = libraries.list.iter().map(|library| library.code.len()).sum();
+    line(text, "used_memory_lua", eval);
+    line(text, "used_memory_vm_eval", eval);
+    line(text, "used_memory_lua_human", human(eval as u64));
+    line(text, "used_memory_scripts_eval", script_bytes);
+    line(text, "number_of_cached_scripts", scripts);
+    line(text, "number_of_functions", libraries.function_count());
+    line(text, "number_of_libraries", libraries.list.len());
+    line(text, "used_memory_vm_functions", functions);
+    both(text, "used_memory_vm_total", eval + functions);
+    line(text, "used_memory_functions", code_bytes);
+    both(text, "used_memory_scripts", script_bytes + code_bytes);
 }
 
 fn ratios(figures: &Figures, text: &mut String) {

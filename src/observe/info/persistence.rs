@@ -45,8 +45,10 @@ pub(super) fn keyspace(_: &Core, totals: &Totals, text: &mut String) {
     text.push_str("# Keyspace\r\n");
     for (index, database) in totals.databases.iter().enumerate().filter(|(_, database)| database.keys > 0) {
         let avg_ttl = database.weighted_ttl / u128::from(database.expires.max(1));
-        let figures =
-            format_args!("keys={},expires={},avg_ttl={avg_ttl}", database.keys, database.expires).to_string();
+        let figures = format!(
+            "keys={},expires={},avg_ttl={avg_ttl},subexpiry={}",
+            database.keys, database.expires, database.timed
+        );
         line(text, &format!("db{index}"), figures);
     }
 }

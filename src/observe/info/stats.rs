@@ -37,6 +37,7 @@ fn traffic(totals: &Totals, text: &mut String) {
 
 fn keys(totals: &Totals, text: &mut String) {
     let (sums, keyspace) = (&totals.sums, &totals.keyspace);
+    line(text, "expired_subkeys", keyspace.expired_fields);
     line(text, "expired_keys", keyspace.expired);
     line(text, "expired_stale_perc", format_args!("{:.2}", keyspace.expired_stale_perc));
     line(text, "expired_time_cap_reached_count", keyspace.expired_time_cap_reached);

@@ -190,8 +190,8 @@ fn channels(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<F
     at_most(core, args, 3)?;
     let pattern = args.get_checked(2);
     let names = if is_sharded(args) { &core.pubsub.shards } else { &core.pubsub.channels };
-    let wanted = |name: &&Box<[u8]>| pattern.is_none_or(|pattern| glob_match(pattern, name, false));
-    let names: Vec<&Box<[u8]>> = names.keys().filter(wanted).collect();
+    let wanted = |name: &&[u8]| pattern.is_none_or(|pattern| glob_match(pattern, name, false));
+    let names: Vec<&[u8]> = names.keys().map(|name| &**name).filter(wanted).collect();
     session.out.array(names.len());
     names.iter().for_each(|name| session.out.bulk(name));
     Ok(Flow::Done)

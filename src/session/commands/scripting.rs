@@ -62,7 +62,11 @@ fn declared_cores(core: &Core, args: &Args<'_>, keys: usize) -> CoreSet {
 /// The shards a queued call will need when EXEC runs it.
 pub fn queued_cores(core: &Core, row: &Row, args: &Args<'_>) -> CoreSet {
     let reach = match row.name {
-        "eval" | "eval_ro" => reach_of(args.get(1)),
+        "eval" | "eval_ro" => {
+            let sha = room::parse_sha(api::sha1_digits(args.get(1)).as_bytes());
+            let known = sha.and_then(|sha| room::script(&sha));
+            known.map_or_else(|| reach_of(args.get(1)), |script| script.reach)
+        }
         "evalsha" | "evalsha_ro" => {
             let known = room::parse_sha(args.get(1)).and_then(|sha| room::script(&sha));
             known.map_or(Reach::Anything, |script| script.reach)

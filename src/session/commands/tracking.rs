@@ -149,15 +149,12 @@ impl Change {
             return self.replies.ok();
         }
         let known = conn.tracking.as_ref().map(|state| &state.prefixes);
-        if self.options & client_flag::TRACK_BCAST != 0 {
-            match collision(known, &self.prefixes) {
-                Some(Collision { text, is_fatal }) => {
-                    self.replies.error_bytes(&text);
-                    if is_fatal {
-                        return;
-                    }
-                }
-                None => {}
+        if self.options & client_flag::TRACK_BCAST != 0
+            && let Some(Collision { text, is_fatal }) = collision(known, &self.prefixes)
+        {
+            self.replies.error_bytes(&text);
+            if is_fatal {
+                return;
             }
         }
         let state = conn.tracking.get_or_insert_with(Box::<TrackingState>::default);

@@ -131,6 +131,19 @@ impl<T: Item> SegTable<T> {
         DrainStep { next, min_expire }
     }
 
+    /// How many items are due before `now_ms`, as [`SegTable::drain_due`] would judge; opens only segments whose bound has come.
+    pub fn count_due(&self, now_ms: u64, expire_of: impl Fn(T::Ref<'_>) -> u64) -> usize {
+        let (mut next, mut due) = (Some(0), 0);
+        while let Some((position, segment)) = next.and_then(|at| Some((at, self.locate(at)?))) {
+            if segment.min_expire() < now_ms {
+                let marked = (0..segment.len()).filter(|&index| segment.is_marked(index));
+                due += marked.filter(|&index| expire_of(segment.view(index)) < now_ms).count();
+            }
+            next = after(position, segment.depth());
+        }
+        due
+    }
+
     /// Frees one segment with its items (for freeing in steps); returns how many items went.
     pub fn free_segment(&mut self, mem: &mut usize, mut gone: impl FnMut(T)) -> usize {
         let mut place = &raw mut self.root;

@@ -56,7 +56,7 @@ impl List {
             return self.push(End::Right, item, limits);
         }
         if item.text().len() >= HUGE {
-            let tree = self.to_tree();
+            let tree = self.make_tree();
             cut(tree, index);
             return insert_leaf(tree, index, Piece::Huge(item.into_bytes()));
         }
@@ -67,7 +67,7 @@ impl List {
             let at = chunk.offset_of(index);
             return chunk.insert(at, &entry);
         }
-        insert_entry(self.to_tree(), index, &entry, limits);
+        insert_entry(self.make_tree(), index, &entry, limits);
     }
 
     /// Takes the element at `index` out.

@@ -239,7 +239,7 @@ impl Parser<'_> {
         if self.depth <= self.options.decode_max_depth && stack.reserve(6) {
             return Ok(());
         }
-        let text = format!("Found too many nested data structures ({})", self.depth);
+        let text = format!("Found too many nested data structures ({}) at character {}", self.depth, self.at);
         stack.fail(text)
     }
 

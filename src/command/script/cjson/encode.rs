@@ -34,7 +34,7 @@ fn append(stack: &mut Stack<'_>, options: &Options, text: &mut Vec<u8>, depth: i
         Kind::Table => {
             let depth = depth + 1;
             if depth > options.encode_max_depth || !stack.reserve(6) {
-                return stack.fail(format!("Cannot serialise, excessive depth ({depth})"));
+                return stack.fail(format!("Cannot serialise, excessive nesting ({depth})"));
             }
             let len = array_len(stack, options)?;
             if len > 0 {
@@ -176,7 +176,7 @@ fn append_object(
             }
             Kind::String => append_string(text, stack.bytes(-2).unwrap_or_default()),
             _ => {
-                stack.pop(2);
+                stack.pop(1);
                 return refuse(stack, "table key must be a number or string");
             }
         }
