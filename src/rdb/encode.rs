@@ -29,16 +29,30 @@ impl Sink for Vec<u8> {
     }
 }
 
+/// What the server's settings say about writing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// rdbcompression.
+    pub compress: bool,
+    /// Wall clock minus internal clock, ms: fields' expiries leave as wall times.
+    pub wall_offset_ms: i64,
+}
+
 /// Writes primitives to a sink.
 pub struct Encoder<'s> {
     sink: &'s mut dyn Sink,
-    compress: bool,
+    style: Style,
 }
 
 impl<'s> Encoder<'s> {
-    /// Onto `sink`; `compress` is rdbcompression.
-    pub fn new(sink: &'s mut dyn Sink, compress: bool) -> Self {
-        Self { sink, compress }
+    /// Onto `sink`.
+    pub fn new(sink: &'s mut dyn Sink, style: Style) -> Self {
+        Self { sink, style }
+    }
+
+    /// A time of the internal clock as unix ms.
+    pub fn wall_ms(&self, internal_ms: u64) -> i64 {
+        (internal_ms as i64).saturating_add(self.style.wall_offset_ms)
     }
 
     /// Bytes the sink took so far.
@@ -95,7 +109,7 @@ impl<'s> Encoder<'s> {
         {
             return self.int(number);
         }
-        if self.compress
+        if self.style.compress
             && text.len() > COMPRESS_ABOVE
             && let Some(short) = lzf::compress(text)
         {

@@ -9,6 +9,7 @@ use crate::keyspace::{Boxed, NewValue, Stored, StrIn};
 use crate::types::element::Element;
 use crate::types::encoding::intset::IntSet;
 use crate::types::encoding::listpack::ListPack;
+use crate::types::field::NEVER;
 use crate::types::hash::{Hash, HashLimits};
 use crate::types::list::{End, List, ListLimits, NewItem};
 use crate::types::set::{Set, SetLimits};
@@ -30,6 +31,15 @@ pub struct Limits {
     pub set: SetLimits,
     /// Of sorted sets.
     pub zset: ZSetLimits,
+    /// Wall clock minus internal clock, ms.
+    pub wall_offset_ms: i64,
+}
+
+impl Limits {
+    /// A unix time in ms on the internal clock.
+    fn internal_ms(&self, wall_ms: i64) -> u64 {
+        wall_ms.saturating_sub(self.wall_offset_ms).max(0) as u64
+    }
 }
 
 /// A loaded value.
@@ -67,6 +77,10 @@ pub fn load_value(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<V
         kind::HASH | kind::HASH_ZIPMAP | kind::HASH_ZIPLIST | kind::HASH_LISTPACK => {
             load_hash(kind, from, limits)?.boxed()
         }
+        kind::HASH_METADATA
+        | kind::HASH_LISTPACK_EX
+        | kind::HASH_METADATA_PRE_GA
+        | kind::HASH_LISTPACK_EX_PRE_GA => load_timed_hash(kind, from, limits)?.boxed(),
         kind::ZSET | kind::ZSET_2 | kind::ZSET_ZIPLIST | kind::ZSET_LISTPACK => {
             load_zset(kind, from, limits)?.boxed()
         }
@@ -202,6 +216,48 @@ fn load_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> 
         }
     }
     not_empty(hash.len())?;
+    Ok(hash)
+}
+
+/// Hashes of redis 7.4 whose fields may expire: `[earliest]`, then per field its time (0: none; relative to the earliest less one, or absolute), field, value.
+fn load_timed_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> {
+    let mut hash = Hash::default();
+    let is_relative = kind == kind::HASH_METADATA;
+    let earliest = match kind {
+        kind::HASH_METADATA | kind::HASH_LISTPACK_EX => from.time_ms()?,
+        _ => 0,
+    };
+    let mut times = Vec::new();
+    let mut add = |hash: &mut Hash, field: &[u8], value: &[u8], time: u64| {
+        if time != 0 {
+            let time = i64::try_from(time).map_err(|_| Damage("a time beyond all times"))?;
+            let wall_ms = if is_relative { earliest.saturating_add(time - 1) } else { time };
+            times.push((field.to_vec(), limits.internal_ms(wall_ms).min(NEVER - 1)));
+        }
+        set_field(hash, field, value, limits)
+    };
+    if matches!(kind, kind::HASH_METADATA | kind::HASH_METADATA_PRE_GA) {
+        for _ in 0..from.count()? {
+            let time = from.len()?;
+            let (field, value) = (from.string()?, from.string()?);
+            add(&mut hash, &field, &value, time)?;
+        }
+    } else {
+        let pack = load_pack(from)?;
+        let mut items = pack.iter();
+        while let Some(field) = items.next() {
+            let (Some(value), Some(Element::Int(time))) = (items.next(), items.next()) else {
+                return Err(Damage("bad listpack of a hash"));
+            };
+            let time = u64::try_from(time).map_err(|_| Damage("a time before all times"))?;
+            add(&mut hash, &field.to_bytes(), &value.to_bytes(), time)?;
+        }
+    }
+    not_empty(hash.len())?;
+    if !times.is_empty() {
+        hash.make_timed(0);
+        times.iter().for_each(|(field, expire_ms)| hash.set_expire(field, *expire_ms));
+    }
     Ok(hash)
 }
 

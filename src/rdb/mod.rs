@@ -19,11 +19,11 @@ pub mod ziplist;
 use crate::base::crc64::crc64;
 use crate::keyspace::ValueRef;
 use decode::{Damage, Decoder, Loaded};
-use encode::Encoder;
+use encode::{Encoder, Style};
 use load::{Limits, Value};
 use save::Saver;
 
-/// The version that is written.
+/// The version that is written (a hash with expiring fields is of [`VERSION_READ`]).
 pub const VERSION: u16 = 10;
 /// The newest version that is read (redis 7.4).
 pub const VERSION_READ: u16 = 12;
@@ -52,13 +52,19 @@ pub mod kind {
     pub const STREAM_LISTPACKS_2: u8 = 19;
     pub const SET_LISTPACK: u8 = 20;
     pub const STREAM_LISTPACKS_3: u8 = 21;
+    pub const HASH_METADATA_PRE_GA: u8 = 22;
+    pub const HASH_LISTPACK_EX_PRE_GA: u8 = 23;
+    pub const HASH_METADATA: u8 = 24;
+    pub const HASH_LISTPACK_EX: u8 = 25;
 }
 
-/// DUMP's payload of a value; `compress` is rdbcompression.
-pub fn dump(value: ValueRef<'_>, compress: bool) -> Vec<u8> {
-    let mut payload = vec![save::type_of(value)];
-    Saver::new().step(value, &mut Encoder::new(&mut payload, compress), usize::MAX);
-    payload.extend_from_slice(&VERSION.to_le_bytes());
+/// DUMP's payload of a value.
+pub fn dump(value: ValueRef<'_>, style: Style) -> Vec<u8> {
+    let kind = save::type_of(value);
+    let mut payload = vec![kind];
+    Saver::new().step(value, &mut Encoder::new(&mut payload, style), usize::MAX);
+    let version = if kind == kind::HASH_METADATA { VERSION_READ } else { VERSION };
+    payload.extend_from_slice(&version.to_le_bytes());
     let sum = crc64(0, &payload);
     payload.extend_from_slice(&sum.to_le_bytes());
     payload

@@ -2,12 +2,13 @@
 //!
 //! Called by DUMP (through [`super::dump`]) and by snapshots; calls `encode`. Invariant: a [`Saver`] is given the same, unchanged value at every step (a pin, or
 //! a value that nobody writes meanwhile). Bounds: a step writes about `budget` bytes and at most one node of a value more. Type numbers are those that
-//! redis 7.0.15 writes.
+//! redis 7.0.15 writes; hashes with expiring fields are written as redis 7.4 does.
 use super::encode::Encoder;
 use super::kind;
 use crate::keyspace::ValueRef;
 use crate::types::encoding::listpack::ListPack;
 use crate::types::encoding::tree::Cursor;
+use crate::types::field::NEVER;
 use crate::types::hash::Hash;
 use crate::types::list::{List, Stretch};
 use crate::types::set::Set;
@@ -62,6 +63,7 @@ pub fn type_of(value: ValueRef<'_>) -> u8 {
         ValueRef::Set(_) => kind::SET,
         ValueRef::ZSet(zset) if zset.as_pack().is_some() => kind::ZSET_LISTPACK,
         ValueRef::ZSet(_) => kind::ZSET_2,
+        ValueRef::Hash(hash) if hash.earliest_ms() != NEVER => kind::HASH_METADATA,
         ValueRef::Hash(hash) if hash.as_pack().is_some() => kind::HASH_LISTPACK,
         ValueRef::Hash(_) => kind::HASH,
         ValueRef::Stream(_) => kind::STREAM_LISTPACKS_2,
@@ -160,11 +162,19 @@ impl Saver {
             put_pack(out, pack);
             return At::End;
         }
+        let earliest_ms = hash.earliest_ms();
         let At::Table(cursor) = self.at else {
+            if earliest_ms != NEVER {
+                out.time_ms(out.wall_ms(earliest_ms));
+            }
             out.len(hash.len() as u64);
             return At::Table(0);
         };
         let next = hash.scan(cursor, BATCH, |field, value| {
+            if earliest_ms != NEVER {
+                let expire_ms = hash.expire_ms(&field.to_bytes()).filter(|&ms| ms != NEVER);
+                out.len(expire_ms.map_or(0, |ms| ms.saturating_sub(earliest_ms) + 1));
+            }
             out.element(field);
             out.element(value);
         });

@@ -11,6 +11,11 @@ use crate::types::stream::{Group, Pending, Stream, StreamId, StreamLimits};
 use crate::types::zset::{ZSet, ZSetLimits};
 
 const ACCESS_MS: u64 = 1000;
+const OFFSET_MS: i64 = 1_700_000_000_000;
+
+fn style(compress: bool) -> Style {
+    Style { compress, wall_offset_ms: OFFSET_MS }
+}
 
 fn limits() -> Limits {
     Limits {
@@ -18,6 +23,7 @@ fn limits() -> Limits {
         list: ListLimits::of(-2),
         set: SetLimits::default(),
         zset: ZSetLimits { max_entries: 128, max_value: 64 },
+        wall_offset_ms: OFFSET_MS,
     }
 }
 
@@ -95,6 +101,13 @@ fn store(db: &mut Db<'_>, key: &Key<'_>, prng: &mut Prng) {
             (0..count).for_each(|_| {
                 hash.set(&text(prng), &text(prng), &limits.hash);
             });
+            if prng.below(2) == 0 {
+                let fields: Vec<Vec<u8>> =
+                    hash.iter().map(|(field, _)| field.to_bytes().into_owned()).collect();
+                hash.make_timed(ACCESS_MS);
+                let timed = fields.iter().step_by(2);
+                timed.for_each(|field| hash.set_expire(field, ACCESS_MS + 1 + prng.below(1 << 40)));
+            }
             Value::Boxed(crate::keyspace::Stored::boxed(hash))
         }
         _ => Value::Boxed(crate::keyspace::Stored::boxed(stream(prng))),
@@ -126,14 +139,20 @@ fn restored(body: &[u8], check: impl FnOnce(Entry<'_>)) {
 #[test]
 fn every_value_comes_back_equal() {
     with_values(31, 300, |entry, prng| {
-        let payload = dump(entry.value(), prng.below(2) == 0);
+        let payload = dump(entry.value(), style(prng.below(2) == 0));
         let body = verify(&payload).unwrap();
         restored(body, |copy| {
             assert_eq!(value_digest(copy), value_digest(entry));
             assert_eq!(copy.encoding(), entry.encoding());
+            if let (ValueRef::Hash(one), ValueRef::Hash(other)) = (entry.value(), copy.value()) {
+                for (field, _) in one.iter() {
+                    let field = field.to_bytes();
+                    assert_eq!(one.expire_ms(&field), other.expire_ms(&field));
+                }
+            }
             // Order in a table is its own; all else is the same to the byte.
             if entry.encoding() != "hashtable" {
-                assert!(dump(copy.value(), false) == dump(entry.value(), false));
+                assert!(dump(copy.value(), style(false)) == dump(entry.value(), style(false)));
             }
         });
     });
@@ -143,12 +162,12 @@ fn every_value_comes_back_equal() {
 fn a_value_in_steps_is_the_value_at_once() {
     with_values(32, 100, |entry, prng| {
         let mut whole = Vec::new();
-        Saver::new().step(entry.value(), &mut Encoder::new(&mut whole, true), usize::MAX);
+        Saver::new().step(entry.value(), &mut Encoder::new(&mut whole, style(true)), usize::MAX);
         let budget = 1 + prng.below(3000) as usize;
         let (mut parts, mut saver, mut largest) = (Vec::new(), Saver::new(), 0);
         loop {
             let from = parts.len();
-            let done = saver.step(entry.value(), &mut Encoder::new(&mut parts, true), budget);
+            let done = saver.step(entry.value(), &mut Encoder::new(&mut parts, style(true)), budget);
             largest = largest.max(parts.len() - from);
             if done {
                 break;
@@ -163,7 +182,7 @@ fn a_value_in_steps_is_the_value_at_once() {
 fn damaged_payloads_give_errors_and_take_no_memory() {
     let mut refused = 0;
     with_values(33, 150, |entry, prng| {
-        let mut payload = dump(entry.value(), prng.below(2) == 0);
+        let mut payload = dump(entry.value(), style(prng.below(2) == 0));
         let sound = payload.len() - FOOTER;
         let wrong = prng.below(payload.len() as u64) as usize;
         payload[wrong] ^= 1 << prng.below(8);
@@ -197,7 +216,7 @@ fn read_all(value: Value) {
     value.store(|value| space.db(0, Access::at(ACCESS_MS)).set_value(&key, value, Expire::Clear));
     let entry = space.db(0, Access::at(ACCESS_MS)).read(&key).unwrap();
     value_digest(entry);
-    assert!(verify(&dump(entry.value(), true)).is_some());
+    assert!(verify(&dump(entry.value(), style(true))).is_some());
     let Some(mut entry) = space.db(0, Access::at(ACCESS_MS)).write(&key) else { return };
     if let Some(stream) = entry.get_mut::<Stream>() {
         stream.delete(&[StreamId { ms: 3, seq: 0 }, StreamId { ms: 30, seq: 1 }]);
@@ -216,6 +235,12 @@ fn old_versions_load() {
     assert!(load(kind::HASH, b"\x00").is_err());
     assert!(load(kind::HASH_ZIPMAP, b"\x0d\x01\x03foo\x05\x00hello\xff").is_ok());
     assert!(load(kind::LIST_QUICKLIST, b"\x01\x0f\x0f\0\0\0\x0a\0\0\0\x01\0\0\x02hi\xff").is_ok());
+    let times = [b"\x02\x05\x01a\x01b\x00\x01c\x01d".as_slice(), &[0; 8]].concat();
+    assert!(load(kind::HASH_METADATA_PRE_GA, &times).is_ok());
+    assert!(load(kind::HASH_METADATA, &[&[0; 8], times.as_slice()].concat()).is_ok());
+    let pack = b"\x0f\x0f\0\0\0\x03\0\x81a\x02\x81b\x02\x05\x01\xff";
+    assert!(load(kind::HASH_LISTPACK_EX_PRE_GA, pack).is_ok());
+    assert!(load(kind::HASH_LISTPACK_EX, &[&[0; 8], pack.as_slice()].concat()).is_ok());
     assert!(load(6, b"\x01").is_err());
     assert!(load(kind::STREAM_LISTPACKS, b"\x00\x00\x00\x00\x00").is_ok());
 }

@@ -7,14 +7,16 @@ use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, hash, list, notify, set, zset};
 use crate::keyspace::{Expire, ExpiryRule, Key};
 use crate::rdb;
+use crate::rdb::encode::Style;
 use crate::rdb::load::Limits;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 /// `DUMP key`
 pub fn dump(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
-    let (key, compress) = (cx.key(1), cx.settings.rdbcompression);
-    let payload = cx.lookup_read(&key).map(|entry| rdb::dump(entry.value(), compress));
+    let style = Style { compress: cx.settings.rdbcompression, wall_offset_ms: cx.wall_offset_ms };
+    let key = cx.key(1);
+    let payload = cx.lookup_read(&key).map(|entry| rdb::dump(entry.value(), style));
     match payload {
         Some(payload) => cx.out.blob(Bytes::from(payload)),
         None => {
@@ -66,7 +68,13 @@ fn parse_options(cx: &Cx<'_>) -> Result<Options, ReplyError> {
 
 /// The encoding thresholds in force.
 pub fn limits(cx: &Cx<'_>) -> Limits {
-    Limits { hash: hash::limits(cx), list: list::limits(cx), set: set::limits(cx), zset: zset::limits(cx) }
+    Limits {
+        hash: hash::limits(cx),
+        list: list::limits(cx),
+        set: set::limits(cx),
+        zset: zset::limits(cx),
+        wall_offset_ms: cx.wall_offset_ms,
+    }
 }
 
 /// Sets the recency the client asked for.
