@@ -81,7 +81,7 @@ impl<'s> Decoder<'s> {
     }
 
     /// A length (or any unsigned number).
-    pub fn len(&mut self) -> Loaded<u64> {
+    pub fn length(&mut self) -> Loaded<u64> {
         match self.head()? {
             Head::Len(len) => Ok(len),
             Head::Special(_) => Err(Damage("a string where a length belongs")),
@@ -90,14 +90,14 @@ impl<'s> Decoder<'s> {
 
     /// A number of elements: not zero.
     pub fn count(&mut self) -> Loaded<u64> {
-        match self.len()? {
+        match self.length()? {
             0 => Err(Damage("an empty collection")),
             count => Ok(count),
         }
     }
 
     fn usize(&mut self) -> Loaded<usize> {
-        usize::try_from(self.len()?).map_err(|_| Damage("a length beyond memory"))
+        usize::try_from(self.length()?).map_err(|_| Damage("a length beyond memory"))
     }
 
     /// A string, whatever its encoding.

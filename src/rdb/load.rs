@@ -121,7 +121,7 @@ fn load_list(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<List> 
         }
         _ => {
             for _ in 0..from.count()? {
-                match from.len()? {
+                match from.length()? {
                     1 => push(from.string()?),
                     2 => {
                         let pack = load_pack(from)?;
@@ -238,7 +238,7 @@ fn load_timed_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<
     };
     if matches!(kind, kind::HASH_METADATA | kind::HASH_METADATA_PRE_GA) {
         for _ in 0..from.count()? {
-            let time = from.len()?;
+            let time = from.length()?;
             let (field, value) = (from.string()?, from.string()?);
             add(&mut hash, &field, &value, time)?;
         }
