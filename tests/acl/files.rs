@@ -30,7 +30,7 @@ fn converse(plan: Plan, name: &str) -> Vec<Value> {
     let mut said = vec![admin.run("AUTH def"), admin.run("ACL LIST"), admin.run("ACL GETUSER bob")];
     let mut alice = server.connect();
     said.push(alice.run("AUTH alice x"));
-    said.push(admin.run("ACL SETUSER bob +mget"));
+    said.push(admin.run("ACL SETUSER bob +@hash"));
     said.push(admin.run("ACL SAVE"));
     said.push(Value::Bulk(fs::read(&file).unwrap()));
     fs::write(&file, BAD).unwrap();

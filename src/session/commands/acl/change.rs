@@ -69,7 +69,9 @@ pub fn setuser(core: &mut Core, _: &mut Session, args: &Args<'_>) -> Result<Flow
     });
     if let Err((rule, error)) = changed {
         let reason = format!("': {}", error.text());
-        let text = [b"ERR Error in ACL SETUSER modifier '", rule.as_slice(), reason.as_bytes()].concat();
+        // As redis prints it: a C string ends at its first NUL.
+        let shown = rule.split(|&byte| byte == 0).next().unwrap_or_default();
+        let text = [b"ERR Error in ACL SETUSER modifier '", shown, reason.as_bytes()].concat();
         return Err(fail(core, text));
     }
     Ok(Flow::Visit(Box::new(Adopt { count: None })))
