@@ -44,7 +44,7 @@ pub fn tokens(text: &[u8]) -> Option<Vec<Token<'_>>> {
                 list.push(Token::Text(is_plain.then(|| &rest[1..len - 1])));
                 len
             }
-            b'[' if matches!(long_level(rest), Some(_)) => {
+            b'[' if long_level(rest).is_some() => {
                 let level = long_level(rest)?;
                 let len = long_len(rest, level)?;
                 list.push(Token::Text(None));
