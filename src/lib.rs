@@ -73,6 +73,16 @@
 //! A command that asks every core but needs no common moment (INFO, CLIENT LIST, CONFIG SET, SLOWLOG, MONITOR, SUBSCRIBE …) is a
 //! [`session::visit::Visit`]: the session goes round the cores one after another and replies where it began.
 //!
+//! # Commands that wait
+//!
+//! 1. BLPOP finds nothing and asks to block ([`command::blocking`]). With the shards of its keys still in hand the client is registered on each
+//!    ([`keyspace::WaitTable`]), in order of arrival; the session goes home and is parked there ([`session::blocking`]).
+//! 2. A key that comes into being, in whatever way, is noted if somebody waits for it: one branch if nobody does.
+//! 3. When the command or transaction that made it is over, its session and shards become an [`session::offer`]: they travel to the home of the first waiter, whose
+//!    command is executed there with these shards in hand; then the next one's, until nobody can be served. Nobody else can touch the keys meanwhile.
+//! 4. Only a waiter's home core takes the parked session: to serve it, for its time-out, CLIENT UNBLOCK or its end. So exactly one of them happens.
+//! 5. Serving BLMOVE writes a second key. A unit that may set that off collects that key's shard before it begins ([`session::widen`]).
+//!
 //! # Rules that hold everywhere
 //!
 //! - A session, and a shard, is owned by exactly one core or one message at a time. There is no lock on the path of a command.
@@ -106,6 +116,8 @@
 //! | batch | the effects of one turn of one core, contiguous in the stream, beginning and ending in database 0 |
 //! | stream | all batches of all cores in the order of their offsets, without holes |
 //! | offset | the position of a byte in the stream |
+//! | ready | of a key: it may serve those who wait for it |
+//! | offer | ready keys, the shards and the session that made them, going round to the waiters |
 //! | departed | keys that expired or were evicted and whose effects are still to be staged |
 //! | internal time | unix milliseconds on a monotonic base, so a clock jump neither expires nor revives keys; wall time is converted at the edge |
 pub mod acl;

@@ -114,8 +114,10 @@ impl Core {
         }
     }
 
-    /// Core `owner`'s shard, if it lies in its berth.
+    /// Core `owner`'s shard, if it lies in its berth. What this core's own shard has staged is published first: the borrowed log is sealed before the
+    /// turn ends, and a client's earlier effects must not stand behind its later ones.
     pub fn borrow(&mut self, owner: usize) -> Option<Box<Shard>> {
+        self.seal_own();
         let shard = self.shared.berths[owner].borrow()?;
         self.stats.borrows += 1;
         Some(shard)
@@ -124,6 +126,7 @@ impl Core {
     /// Makes `owner`'s shard the guest of the session at hand, if it can be borrowed.
     pub fn host(&mut self, owner: usize, session: &Session) -> bool {
         if self.guest.as_ref().is_some_and(|guest| guest.core == owner) {
+            self.seal_own();
             return true;
         }
         self.dismiss_guest();
@@ -131,6 +134,22 @@ impl Core {
         session.plan.fetch_own(&shard.space, session.client.db, &self.map, owner);
         self.guest = Some(shard);
         true
+    }
+
+    /// Publishes what the own shard has staged, before the guest's log takes more.
+    #[inline]
+    fn seal_own(&mut self) {
+        if let Some(own) = self.shard.as_deref_mut() {
+            seal(own);
+        }
+    }
+
+    /// Publishes what the guest has staged, before the own shard's log takes more.
+    #[inline]
+    pub fn seal_guest(&mut self) {
+        if let Some(guest) = self.guest.as_deref_mut() {
+            seal(guest);
+        }
     }
 
     /// The session at hand needs the guest no longer.

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use super::core::{Core, Message};
 use super::offer::Offer;
-use super::{Session, client_flag, run};
+use super::{Session, client_flag, gate, run};
 use crate::base::clock;
 use crate::command::blocking::{BlockSpec, OnTimeout};
 use crate::command::lookup::Command;
@@ -184,6 +184,7 @@ impl Core {
     /// A blocked session has come home: it waits in its connection.
     pub fn park_blocked(&mut self, mut session: Box<Session>) {
         let (index, pending) = (session.conn, !session.out.is_empty());
+        let stays = gate::still_may(&self.users, &mut session);
         let Some(blocked) = &mut session.blocked else { return };
         blocked.parked = true;
         let (ticket, deadline_ms) = (blocked.ticket, blocked.deadline_ms);
@@ -196,6 +197,9 @@ impl Core {
             self.blocked.deadlines.insert((deadline_ms, index, ticket));
         }
         self.note_memory(index);
+        if !stays {
+            return self.kill(index);
+        }
         if pending || ended {
             self.mark_dirty(index);
         }

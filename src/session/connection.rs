@@ -251,8 +251,7 @@ impl Core {
             self.reap_connection(index);
             return;
         }
-        let is_outdated = session.client.acl_tag & !1 != self.acl_tag;
-        session.closing |= is_outdated && !gate::refresh(&self.users, &mut session.client);
+        session.closing |= !gate::still_may(&self.users, &mut session);
         conn.closing |= session.closing;
         if session.client.labels_changed {
             session.client.labels_changed = false;

@@ -58,6 +58,12 @@ pub fn refresh(users: &Users, client: &mut Client) -> bool {
     lives
 }
 
+/// Whether a session that has come home may stay connected.
+#[inline]
+pub fn still_may(users: &Users, session: &mut Session) -> bool {
+    session.client.acl_tag & !RESTRICTED == tag_of(users) || refresh(users, &mut session.client)
+}
+
 /// Begins with the default user: a new connection, or RESET.
 pub fn begin(users: &Users, client: &mut Client) {
     client.labels_changed |= client.user.is_some();

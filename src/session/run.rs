@@ -275,6 +275,7 @@ fn run_on_shards(core: &mut Core, session: &mut Session, command: Command, args:
         match wanted.single() {
             Some(only) if only == core.id() => {
                 let Some(shard) = core.shard.take() else { return Next::Wait };
+                core.seal_guest();
                 if let Some(next) = run_with(core, session, command, args, shard) {
                     return next;
                 }

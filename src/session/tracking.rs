@@ -222,7 +222,8 @@ impl Core {
         }
         for tracker in trackers {
             match writer.as_mut().filter(|session| session.id == tracker.id) {
-                Some(session) if session.client.flags & client_flag::TRACK_NOLOOP != 0 => {}
+                // What left by itself, or was given up, the client cannot know.
+                Some(session) if session.client.flags & client_flag::TRACK_NOLOOP != 0 && !by_itself => {}
                 Some(session) if session.client.flags & client_flag::TRACK_BCAST != 0 => {}
                 Some(session) if is_told_directly(session) => {
                     self.tell_writer(session, Invalid::Keys(vec![Arc::clone(&key)]));

@@ -192,6 +192,15 @@ fn leaf_of(entry: &Packed<'_>) -> Piece {
 }
 
 impl List {
+    /// The list as it is now, without copying a large one: later changes copy the chunk they touch. It must stay in the same shard.
+    pub fn pin(&self) -> Self {
+        let repr = match &self.repr {
+            Repr::Small(chunk) => Repr::Small(chunk.clone()),
+            Repr::Large(tree) => Repr::Large(Box::new(tree.pin())),
+        };
+        Self { repr, changed: false }
+    }
+
     /// Number of elements.
     #[inline]
     pub fn len(&self) -> usize {

@@ -12,6 +12,8 @@ pub mod geo;
 pub mod hash;
 pub mod hash_table;
 pub mod hash_ttl;
+#[cfg(test)]
+mod hash_ttl_tests;
 pub mod hll;
 pub mod list;
 pub mod member;

@@ -3,12 +3,16 @@
 //! Called by `traffic`. A command without a row is not generated; the harness prints which ones both servers know but
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
+#[path = "acl.rs"]
+mod acl;
 #[path = "geos.rs"]
 mod geos;
 #[path = "hyperloglogs.rs"]
 mod hyperloglogs;
 #[path = "lists.rs"]
 mod lists;
+#[path = "scripts.rs"]
+mod scripts;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]
@@ -47,7 +51,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    on_keys().chain(control::all()).chain(crate::acl::ROWS.iter().copied())
+    on_keys().chain(control::all()).chain(scripts::SCRIPTING.iter().copied()).chain(acl::ROWS.iter().copied())
 }
 
 /// What any of the rows on keys makes that both servers know.

@@ -8,7 +8,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod acl;
 mod compare;
 mod control;
 mod exclusions;

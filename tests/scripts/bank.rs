@@ -13,7 +13,8 @@ const OPENING: i64 = 1000;
 const CLIENTS: u64 = 6;
 
 const DECLARED: &str = "redis.call('decrby', KEYS[1], ARGV[1]) return redis.call('incrby', KEYS[2], ARGV[1])";
-const UNDECLARED: &str = "redis.call('decrby', 'a:' .. ARGV[2], ARGV[1]) return redis.call('incrby', 'a:' .. ARGV[3], ARGV[1])";
+const UNDECLARED: &str =
+    "redis.call('decrby', 'a:' .. ARGV[2], ARGV[1]) return redis.call('incrby', 'a:' .. ARGV[3], ARGV[1])";
 /// Reads one account whose name it computes, then writes three.
 const ROUND: &str = "local x = tonumber(redis.call('get', KEYS[1])) local n = math.abs(x) % 3 \
      redis.call('incrby', KEYS[1], -n) for i = 1, n do redis.call('incr', 'a:' .. ARGV[i]) end return n";
@@ -61,9 +62,8 @@ fn run_bank(threads: u32) {
     let mut mset = vec!["MSET".to_owned()];
     (0..ACCOUNTS).for_each(|index| mset.extend([format!("a:{index}"), OPENING.to_string()]));
     assert_eq!(client.command(&mset).unwrap().raw, b"+OK\r\n");
-    let library = format!(
-        "#!lua name=bank\nredis.register_function('move', function(KEYS, ARGV) {DECLARED} end)"
-    );
+    let library =
+        format!("#!lua name=bank\nredis.register_function('move', function(KEYS, ARGV) {DECLARED} end)");
     client.command(&["FUNCTION", "LOAD", &library]).unwrap();
     let shas: Vec<String> = [DECLARED, UNDECLARED]
         .iter()

@@ -27,7 +27,11 @@ fn run_busy(threads: u32) {
     let (mut slow, mut other) = (server.connect(), server.connect());
     other.run("CONFIG SET busy-reply-threshold 50");
     other
-        .command(&["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('loop', function() while true do end end)"])
+        .command(&[
+            "FUNCTION",
+            "LOAD",
+            "#!lua name=l\nredis.register_function('loop', function() while true do end end)",
+        ])
         .unwrap();
     // A script that only reads is killed, however it defends itself.
     let endless = "while true do pcall(function() while true do redis.call('get', 'x') end end) end";

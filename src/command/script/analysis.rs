@@ -54,7 +54,7 @@ pub fn reach_of(body: &[u8]) -> Reach {
         None => body,
     };
     match tokens(code) {
-        Some(list) if (Script { list: &list, keys: HashMap::new() }).touches_declared_only() => Reach::Declared,
+        Some(list) if (Script { list: &list, keys: HashMap::new() }).finds_declared() => Reach::Declared,
         _ => Reach::Anything,
     }
 }
@@ -83,7 +83,7 @@ impl<'a> Script<'a> {
         at > 0 && matches!(self.get(at - 1), Some(Token::Sign(b'.' | b':')))
     }
 
-    fn touches_declared_only(mut self) -> bool {
+    fn finds_declared(mut self) -> bool {
         self.find_locals();
         for at in 0..self.list.len() {
             let Some(Token::Name(name)) = self.get(at) else { continue };

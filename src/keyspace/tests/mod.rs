@@ -1,6 +1,7 @@
 //! Tests of the keyspace: seeded random ones against simple models. `SEED=` repeats one.
 mod behaviour;
 mod digests;
+mod fields;
 mod model;
 mod scan;
 mod tables;

@@ -158,3 +158,47 @@ fn limits_follow_the_directive() {
     assert_eq!(ListLimits::of(0).max_count, 1);
     assert_eq!(ListLimits::of(i32::MAX).max_count, 32767);
 }
+
+/// What `change` copied and how long it took, in bytes and time.
+fn measure(list: &mut List, change: impl FnOnce(&mut List)) -> (usize, std::time::Duration) {
+    let before = crate::base::memory::taken_by_thread();
+    let start = std::time::Instant::now();
+    change(list);
+    (crate::base::memory::taken_by_thread() - before, start.elapsed())
+}
+
+#[test]
+fn a_write_beside_a_pin_copies_one_chunk_and_its_path() {
+    let limits = ListLimits::of(-2);
+    let mut list = List::default();
+    for index in 0..1_000_000 {
+        list.push(End::Right, NewItem::Text(format!("element:{index}").as_bytes()), &limits);
+    }
+    println!("{} bytes an element, {} chunks", list.heap_bytes() / 1_000_000, list.nodes());
+    for at in [0, 500_000, 999_999] {
+        let pin = list.pin();
+        let (copied, took) = measure(&mut list, |list| {
+            list.set(at, NewItem::Text(b"changed!!"), &limits);
+        });
+        println!("LSET {at} beside a pin: {copied} bytes copied, {took:?}");
+        assert!(copied < 24_000, "{copied} bytes");
+        assert!(pin.get(at).unwrap().element().is_text(format!("element:{at}").as_bytes()));
+        assert!(list.get(at).unwrap().element().is_text(b"changed!!"));
+        assert_eq!(pin.walk(0).count(), 1_000_000);
+    }
+    let pin = list.pin();
+    let (copied, took) = measure(&mut list, |list| list.drop_from(End::Left, 400_000));
+    println!("LTRIM of 400,000 beside a pin: {copied} bytes, {took:?}");
+    assert_eq!((pin.len(), list.len(), list.walk(0).count()), (1_000_000, 600_000, 600_000));
+    drop(pin);
+    let mut longest = std::time::Duration::ZERO;
+    loop {
+        let start = std::time::Instant::now();
+        let done = list.free_step();
+        longest = longest.max(start.elapsed());
+        if done {
+            break;
+        }
+    }
+    println!("longest step of freeing: {longest:?}");
+}
