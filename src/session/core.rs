@@ -6,6 +6,7 @@
 //!
 //! Invariant: `shard` is `None` exactly while it is lent; sessions that need it wait in `waiting`, in order of arrival.
 //! Bounds: a turn ends after a few hundred microseconds even if there is more. Why one struct: the parts of a core are used together in every command, and only by this thread.
+//! Length: the fields of a core, their docs among them, are a third of it, and the turn has to be read in one piece.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 //! Invariant: the command at the read position is executed exactly once: the position moves only after [`Next::Done`].
 //! Bounds: one session's input, and a share of the turn ([`Next::Rest`]). Why parse again after a hop: the parsed form borrows the buffer; parsing a
 //! small command costs less than carrying it.
+//! Length: the loop of a session with its ways out is one state machine; transactions, offers and scripts have files of their own.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ mod edit;
 mod tests;
 mod walk;
 
-pub use walk::Walk;
+pub use walk::{Stretch, Walk};
 
 /// Elements from this size on are kept as a buffer of their own (shared with the one they came in), bytes.
 pub const HUGE: usize = 16 * 1024;

@@ -62,7 +62,21 @@ fn equal_values(mode: &Mode, ours: &Value, theirs: &Value) -> bool {
 }
 
 /// Commands that redis 7.0 does not have: they appear in rules where a category would include them.
-const NEWER: [&str; 4] = ["client|no-touch", "client|setinfo", "cluster|myshardid", "waitaof"];
+const NEWER: [&str; 13] = [
+    "client|no-touch",
+    "client|setinfo",
+    "cluster|myshardid",
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "httl",
+    "waitaof",
+];
 
 /// Descriptions of rights with their single commands sorted.
 fn canonical_rules(value: &Value) -> Value {

@@ -285,7 +285,10 @@ impl<'a> Lockstep<'a> {
                 Ok(())
             }
             Some(Step::Restore { from, to }) => {
-                let dump = self.pairs[connection].theirs.command(&[b"DUMP", from.as_slice()])?;
+                let from_ours = self.traffic.prng.chance(50);
+                let pair = &mut self.pairs[connection];
+                let source = if from_ours { &mut pair.ours } else { &mut pair.theirs };
+                let dump = source.command(&[b"DUMP", from.as_slice()])?;
                 let Value::Bulk(payload) = dump.value else { return Ok(()) };
                 let mut args = vec![b"RESTORE".to_vec(), to, b"0".to_vec(), payload];
                 if self.traffic.prng.chance(70) {

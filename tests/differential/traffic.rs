@@ -20,7 +20,7 @@ pub enum Step {
     Command(Args),
     /// Iterate this SCAN-like command (cursor at the given index) to its end on both; compare the sets.
     ScanAll(Args, usize),
-    /// Copy a value by DUMP on redis and RESTORE on both.
+    /// Copy a value by DUMP on one of the servers and RESTORE on both.
     Restore {
         /// Dumped.
         from: Vec<u8>,

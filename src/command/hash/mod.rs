@@ -13,7 +13,7 @@ use crate::command::Cx;
 use crate::types::hash::HashLimits;
 
 /// The encoding thresholds in force.
-fn limits(cx: &Cx<'_>) -> HashLimits {
+pub fn limits(cx: &Cx<'_>) -> HashLimits {
     HashLimits {
         max_entries: cx.settings.hash_max_listpack_entries,
         max_value: cx.settings.hash_max_listpack_value,

@@ -9,5 +9,6 @@ pub mod debug;
 pub mod expiry;
 pub mod names;
 pub mod object;
+pub mod payload;
 pub mod presence;
 pub mod scan;

@@ -58,7 +58,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "dump",
         full_name: "dump",
-        handler: None,
+        handler: Some(keys::payload::dump),
         arity: 2,
         flags: Flags(f::READONLY),
         acl: Categories(c::KEYSPACE | c::READ | c::SLOW),
@@ -623,7 +623,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "restore",
         full_name: "restore",
-        handler: None,
+        handler: Some(keys::payload::restore),
         arity: -4,
         flags: Flags(f::WRITE | f::DENYOOM),
         acl: Categories(c::KEYSPACE | c::WRITE | c::SLOW | c::DANGEROUS),

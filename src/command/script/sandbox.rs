@@ -9,6 +9,7 @@
 //! ```
 //! Invariant: no script can change what another will see, but for the fields of its own values. Bounds: none. Why proxies and not a patched Lua: the interpreter
 //! stays the vendored one, and a read costs one table lookup more.
+//! Length: the proxies and the library functions that know them have to agree line by line.
 
 use super::stack::{Body, GLOBALS, Kind, Native, REGISTRY, Raise, Stack, upvalue};
 use super::{api, bits, cjson, cmsgpack, lua_struct, random};

@@ -13,7 +13,7 @@ use crate::command::Cx;
 use crate::types::set::SetLimits;
 
 /// The encoding thresholds in force.
-fn limits(cx: &Cx<'_>) -> SetLimits {
+pub fn limits(cx: &Cx<'_>) -> SetLimits {
     SetLimits {
         max_ints: cx.settings.set_max_intset_entries,
         max_pack: cx.settings.set_max_listpack_entries,

@@ -253,14 +253,27 @@ fn parse_auto(cx: &mut Cx<'_>) -> Result<(usize, bool), ReplyError> {
     Ok((count, just_id))
 }
 
-/// `XAUTOCLAIM key group consumer min-idle-ms start [COUNT count] [JUSTID]`
-pub fn xautoclaim(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+fn parse_xautoclaim<'a>(cx: &mut Cx<'a>) -> Result<(Claim<'a>, StreamId, usize), ReplyError> {
     let min_idle = parse_i64(cx.arg(4));
     let min_idle_ms =
         min_idle.ok_or(ReplyError::Text("ERR Invalid min-idle-time argument for XAUTOCLAIM"))?;
     let start = parse_start(cx.arg(5))?;
     let (count, just_id) = parse_auto(cx)?;
     let claim = Claim { min_idle_ms: min_idle_ms.max(0), just_id, ..Claim::parse(cx, usize::MAX)? };
+    Ok((claim, start, count))
+}
+
+/// `XAUTOCLAIM key group consumer min-idle-ms start [COUNT count] [JUSTID]`
+pub fn xautoclaim(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
+    let (claim, start, count) = match parse_xautoclaim(cx) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Redis looks the key up before it reads the options: a miss is heard of.
+            let key = cx.key(1);
+            let _ = read_to_change(cx, &key);
+            return Err(error);
+        }
+    };
     with_group(cx, |group, view, out| {
         let mut done = Done { position: group.last_id, ..Done::default() };
         let (mut left, mut attempts) = (count, count.saturating_mul(10));

@@ -25,8 +25,7 @@ pub struct Wish<'a> {
     pub keys_at: usize,
     /// Number of keys.
     pub keys: usize,
-    /// The group and the consumer, for XREADGROUP.
-    pub group: Option<(&'a [u8], &'a [u8])>,
+    group: Option<(&'a [u8], &'a [u8])>,
     noack: bool,
 }
 

@@ -70,7 +70,7 @@ impl Drop for Peer {
 
 /// The rows redis 7.0 knows.
 fn is_in_7_0(row: &Row) -> bool {
-    row.since != "7.2.0"
+    !matches!(row.since, "7.2.0" | "7.4.0")
 }
 
 fn words(words: &[&str]) -> Vec<Vec<u8>> {

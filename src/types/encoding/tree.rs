@@ -9,6 +9,7 @@
 //! Invariants: no empty inner node; `count` and `sep` of a child are those of its subtree; `len`, `leaves` and `bytes` are exact.
 //! Bounds: every call costs O(FAN · height), height <= 6 for 10^9 leaves; a write beside a pin copies the leaf and its path. [`Tree::pin`] costs one
 //! count. Why not a skip list: nodes of one element cannot be pinned together, and cost a pointer chase each.
+//! Length: the steps of insertion and removal share the invariant of the sums, which has to be checked in one sitting.
 use super::shared::Shared;
 use crate::base::memory::good_size;
 use smallvec::SmallVec;

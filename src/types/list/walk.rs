@@ -48,6 +48,29 @@ impl List {
     }
 }
 
+/// A stretch of a list as it lies in memory, for savers.
+pub enum Stretch<'a> {
+    /// Listpack entries, without header and terminator, and how many they are.
+    Run(&'a [u8], usize),
+    /// One huge element.
+    Huge(&'a Bytes),
+}
+
+impl List {
+    /// The stretch that begins with element `index` (0, or that plus the elements of the stretch before); None at the end.
+    pub fn stretch(&self, index: usize) -> Option<Stretch<'_>> {
+        let chunk = match &self.repr {
+            Repr::Small(chunk) if index == 0 && !chunk.is_empty() => chunk,
+            Repr::Small(_) => return None,
+            Repr::Large(tree) => match tree.leaf(&tree.seek_rank(index)?.0)? {
+                Piece::Run(chunk) => chunk,
+                Piece::Huge(bytes) => return Some(Stretch::Huge(bytes)),
+            },
+        };
+        Some(Stretch::Run(chunk.bytes(), chunk.count()))
+    }
+}
+
 impl List {
     /// Index of the first element equal to `text` at or behind `from`.
     pub fn position(&self, text: &[u8], from: usize) -> Option<usize> {

@@ -101,6 +101,11 @@ impl Group {
         self.order.iter().map(nobody)
     }
 
+    /// Consumer `index` in the order of names.
+    pub fn consumer_at(&self, index: usize) -> Option<&Consumer> {
+        self.consumer(*self.order.get(index)?)
+    }
+
     /// Adds a consumer; None if the name is taken.
     pub fn add_consumer(&mut self, name: &[u8], seen_ms: i64) -> Option<u32> {
         let at = self.search(name).err()?;

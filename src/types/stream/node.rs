@@ -98,6 +98,46 @@ impl Node {
         node
     }
 
+    /// A node of a validated listpack from outside; None if it is not laid out as the module's text says.
+    pub fn from_pack(master: StreamId, pack: ListPack) -> Option<Self> {
+        let node = Self { master, pack };
+        node.is_sound().then_some(node)
+    }
+
+    fn is_sound(&self) -> bool {
+        let mut items = self.pack.iter();
+        let number = |items: &mut listpack::Iter<'_>| match items.next() {
+            Some(Element::Int(number)) => u32::try_from(number).ok().map(|number| number as usize),
+            _ => None,
+        };
+        let head = (number(&mut items), number(&mut items), number(&mut items));
+        let (Some(live), Some(deleted), Some(fields)) = head else { return false };
+        if fields >= self.pack.len()
+            || items.by_ref().take(fields).count() != fields
+            || number(&mut items) != Some(0)
+        {
+            return false;
+        }
+        let mut seen = (0, 0);
+        while let Some(flags) = items.next() {
+            let Element::Int(flags @ 0..=3) = flags else { return false };
+            let id = (items.next(), items.next());
+            let (Some(Element::Int(_)), Some(Element::Int(_))) = id else { return false };
+            let (count, extra) = match flags & SAME != 0 {
+                true => (fields, 3),
+                false => match number(&mut items) {
+                    Some(pairs) if pairs < self.pack.len() => (2 * pairs, 4),
+                    _ => return false,
+                },
+            };
+            if items.by_ref().take(count).count() != count || number(&mut items) != Some(count + extra) {
+                return false;
+            }
+            if flags & DELETED != 0 { seen.1 += 1 } else { seen.0 += 1 }
+        }
+        seen == (live, deleted) && live + deleted > 0
+    }
+
     /// Adds an entry behind the last.
     pub fn append<'w>(&mut self, id: StreamId, pairs: usize, words: impl Fn(usize) -> &'w [u8]) {
         let master = self.master_entry();
