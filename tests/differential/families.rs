@@ -11,6 +11,8 @@ mod geos;
 mod hyperloglogs;
 #[path = "lists.rs"]
 mod lists;
+#[path = "scripts.rs"]
+mod scripts;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]
@@ -49,7 +51,7 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    on_keys().chain(control::all()).chain(acl::ROWS.iter().copied())
+    on_keys().chain(control::all()).chain(scripts::SCRIPTING.iter().copied()).chain(acl::ROWS.iter().copied())
 }
 
 /// What any of the rows on keys makes that both servers know.
