@@ -135,7 +135,7 @@ fn parse_expected(text: &str) -> Result<Expected, String> {
     }
 }
 
-/// One reply in the notation to its bytes; gives what follows it. At the top a `+` or `-` takes the rest of the line.
+/// One reply in the notation to its bytes; gives what follows it. At the top a `+`, `-` or `(` takes the rest of the line.
 fn encode_one<'a>(text: &'a str, wire: &mut Vec<u8>, is_top: bool) -> Result<&'a str, String> {
     for (open, kind) in [("[", '*'), ("~[", '~'), (">[", '>'), ("%[", '%')] {
         if let Some(inner) = text.strip_prefix(open) {
@@ -158,7 +158,7 @@ fn encode_one<'a>(text: &'a str, wire: &mut Vec<u8>, is_top: bool) -> Result<&'a
         wire.extend_from_slice(b"\r\n");
         return Ok(rest);
     }
-    if is_top && matches!(first, '+' | '-') {
+    if is_top && matches!(first, '+' | '-' | '(') {
         wire.extend_from_slice(text.as_bytes());
         wire.extend_from_slice(b"\r\n");
         return Ok("");

@@ -17,7 +17,7 @@ const UNDECLARED: &str =
     "redis.call('decrby', 'a:' .. ARGV[2], ARGV[1]) return redis.call('incrby', 'a:' .. ARGV[3], ARGV[1])";
 /// Reads one account whose name it computes, then writes three.
 const ROUND: &str = "local x = tonumber(redis.call('get', KEYS[1])) local n = math.abs(x) % 3 \
-     redis.call('incrby', KEYS[1], -n) for i = 1, n do redis.call('incr', 'a:' .. ARGV[i]) end return n";
+     redis.call('decrby', KEYS[1], n) for i = 1, n do redis.call('incr', 'a:' .. ARGV[i]) end return n";
 const FAILING: &str = "redis.call('incrby', KEYS[1], 5) redis.call('incrby', KEYS[1], -5) return redis.call('lpush', KEYS[1], 1)";
 const AUDIT: &str = "local sum = 0 for i = 0, tonumber(ARGV[1]) - 1 do sum = sum + redis.call('get', 'a:' .. i) end return sum";
 
