@@ -178,6 +178,8 @@ pub struct Cx<'a> {
     pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
+    /// One of the words as a key, if it has been hashed already.
+    pub known: Key<'a>,
     /// The open batch of the log; `None` while nobody reads.
     pub staging: Option<&'a mut Staging>,
     /// What was done.
@@ -205,7 +207,11 @@ impl<'a> Cx<'a> {
     /// Word `index` as a key.
     #[inline]
     pub fn key(&self, index: usize) -> Key<'a> {
-        Key::new(self.args.get(index))
+        let word = self.args.get(index);
+        match !word.is_empty() && std::ptr::eq(word, self.known.bytes) {
+            true => self.known,
+            false => Key::new(word),
+        }
     }
 
     /// Any bytes as a key.
