@@ -276,7 +276,7 @@ impl Table {
 }
 
 /// A name of at most 24 bytes in lower case, NUL padded.
-#[inline]
+#[inline(always)]
 fn fold(name: &[u8]) -> [u64; 3] {
     if name.len() <= 8 {
         return [lower(load(name)), 0, 0];
@@ -287,7 +287,7 @@ fn fold(name: &[u8]) -> [u64; 3] {
 }
 
 /// Up to 8 bytes, little endian; overlapping loads instead of a loop.
-#[inline]
+#[inline(always)]
 fn load(bytes: &[u8]) -> u64 {
     let len = bytes.len();
     if let Ok(eight) = <[u8; 8]>::try_from(bytes) {

@@ -89,6 +89,12 @@ impl Plan {
         key_at((0, 0))
     }
 
+    /// Whether a command of the plan has just been executed and the one at hand follows it.
+    #[inline]
+    pub fn is_under_way(&self) -> bool {
+        self.at > 0 && self.at < self.lie.len()
+    }
+
     /// Plans one command only: the one a session travels for.
     pub fn make_single(&mut self, place: Place) {
         self.lie.clear();

@@ -408,7 +408,8 @@ pub(super) fn run_one(
     hands: &mut Hands<'_>,
 ) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
-    let started = ticks::now();
+    // The end of the command before is the beginning of this one.
+    let started = if session.plan.is_under_way() { core.last_tick } else { ticks::now() };
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
     if session.script.is_some() {
