@@ -251,8 +251,7 @@ impl Core {
                 session.out.error_bytes(text);
                 self.stats.count_error_reply(text);
             }
-            (_, OnTimeout::NullArray) => session.out.null_array(),
-            (_, OnTimeout::Null) => session.out.null(),
+            (_, on_timeout) => on_timeout.write(&mut session.out),
         }
         run::go_on(self, session);
         true

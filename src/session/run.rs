@@ -430,7 +430,7 @@ pub(super) fn run_one(
             result.is_err()
         }
         (None, Some(handler)) => {
-            let may_block = command.row.flags.has(flag::BLOCKING);
+            let may_block = command.row.flags.has(flag::BLOCKING | flag::WAITS);
             core.outcome.blocking.may_block = may_block && session.client.flags & client_flag::EXECUTING == 0;
             let failed = call_handler(core, session, command.row, handler, args, hands, Access::at(now_ms));
             if may_block && let Some(spec) = core.outcome.blocking.block.take() {
