@@ -185,6 +185,8 @@ pub struct Core {
     pub(super) completions: VecDeque<Completion>,
     /// The last clock reading of a turn's part.
     pub last_tick: u64,
+    /// Whether the next command begins where the last one ended, at `last_tick`: no need to read the counter again.
+    pub follows: bool,
     part_began: u64,
     part_ticks: u64,
     id: usize,
@@ -249,6 +251,7 @@ impl Core {
             inbox: VecDeque::new(),
             completions: VecDeque::new(),
             last_tick: 0,
+            follows: false,
             part_began: 0,
             part_ticks: TURN_PART_US * ticks::per_us(),
             id,

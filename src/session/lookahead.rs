@@ -51,12 +51,7 @@ impl Plan {
 
     /// Plans the commands in `input`, which begins with the command at hand. `lasts`: it stays in place until [`Plan::forget_places`].
     pub fn make(&mut self, input: &[u8], lasts: bool) {
-        self.places.clear();
-        self.lie.clear();
-        self.at = 0;
-        if input.len() < LEAST_INPUT {
-            return;
-        }
+        self.clear();
         let mut at = 0;
         while self.places.len() < DEPTH {
             let Some((key, len)) = skim(&input[at..]) else { break };
@@ -69,6 +64,14 @@ impl Plan {
                 (key.slot, key.hash)
             }));
         }
+    }
+
+    /// Plans nothing.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.lie.clear();
+        self.at = 0;
     }
 
     /// The input is about to go: what lies where is not known any more.
@@ -87,12 +90,6 @@ impl Plan {
             return Key { bytes: word, slot, hash };
         }
         key_at((0, 0))
-    }
-
-    /// Whether a command of the plan has just been executed and the one at hand follows it.
-    #[inline]
-    pub fn is_under_way(&self) -> bool {
-        self.at > 0 && self.at < self.lie.len()
     }
 
     /// Plans one command only: the one a session travels for.
@@ -126,9 +123,15 @@ impl Plan {
     }
 }
 
+/// Whether an input is long enough to be a pipeline worth a plan.
+#[inline]
+pub fn is_pipeline(input: &[u8]) -> bool {
+    input.len() >= LEAST_INPUT
+}
+
 /// The key of a short input that is one command (a longer one makes a plan when it is run).
 pub fn first_key(input: &[u8]) -> Option<Key<'static>> {
-    if input.len() >= LEAST_INPUT {
+    if is_pipeline(input) {
         return None;
     }
     let key = Key::new(skim(input)?.0?);

@@ -14,20 +14,23 @@ use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
 use super::{
-    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, gate, pubsub, route, script, split, widen,
+    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, gate, lookahead, pubsub, route, script,
+    split, widen,
 };
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::row::{Handler, Row, flag};
 use crate::keyspace::Access;
 use crate::observe::crash;
-use crate::resp::{Args, OwnedCommand, Parsed};
+use crate::resp::{Args, Input, OwnedCommand, Parsed};
 use crate::shard::Shard;
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Lent};
 
 /// Room made for the replies of a pipeline before the first is written, in bytes.
 const PIPELINE_REPLY: usize = 512;
+/// Keys of a database whose entries are in the cache anyway, more or less.
+const SMALL_DICT: u64 = 1024;
 
 /// How a step of a session ended.
 pub(super) enum Next {
@@ -53,6 +56,7 @@ pub(super) enum Next {
 
 /// Runs a session as far as it goes on this core; `chunk` is what was just received for it.
 pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
+    core.follows = false;
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
@@ -67,14 +71,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
             }
         }
         if session.plan.is_used_up() {
-            let (ahead, lasts) = input.ahead();
-            session.plan.make(ahead, lasts);
-            if !session.plan.is_used_up() {
-                session.out.expect(PIPELINE_REPLY);
-            }
-            if let Some(shard) = core.shard.as_deref() {
-                session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
-            }
+            look_ahead(core, &mut session, &input);
         }
         match input.next(session.client.authenticated || core.users.is_open()) {
             Parsed::Command => {
@@ -133,6 +130,26 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
 
 fn has_lanes(session: &Session) -> bool {
     session.split.as_ref().is_some_and(|split| split.is_pending())
+}
+
+/// Plans the next commands of a pipeline and asks the cache for their keys; makes room for their replies.
+fn look_ahead(core: &mut Core, session: &mut Session, input: &Input<'_>) {
+    let (ahead, lasts) = input.ahead();
+    if !lookahead::is_pipeline(ahead) {
+        return session.plan.clear();
+    }
+    session.out.expect(PIPELINE_REPLY);
+    let shard = core.shard.as_deref();
+    let db = session.client.db;
+    if core.cores() == 1 && shard.is_some_and(|shard| shard.space.dict(db).len() < SMALL_DICT) {
+        // All of it is in the cache.
+        return session.plan.clear();
+    }
+    session.plan.make(ahead, lasts);
+    if let Some(shard) = shard {
+        session.plan.fetch_own(&shard.space, db, &core.map, core.id());
+    }
+    core.follows = false;
 }
 
 /// Sends a session where it must go.
@@ -409,7 +426,7 @@ pub(super) fn run_one(
 ) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
     // The end of the command before is the beginning of this one.
-    let started = if session.plan.is_under_way() { core.last_tick } else { ticks::now() };
+    let started = if std::mem::take(&mut core.follows) { core.last_tick } else { ticks::now() };
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
     if session.script.is_some() {
