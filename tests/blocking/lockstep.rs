@@ -61,7 +61,23 @@ fn serving(prng: &mut Prng, fresh: &mut u64) -> String {
             .collect();
         words.join(" ")
     };
-    match prng.below(20) {
+    match prng.below(24) {
+        20 => format!(
+            "EVAL return(redis.call('rpush',KEYS[1],unpack(ARGV))) 1 {} {}",
+            key(prng),
+            elements(prng)
+        ),
+        21 => format!("EVAL return(redis.call('lpush',unpack(ARGV))) 0 {} {}", key(prng), elements(prng)),
+        22 => {
+            let (one, two) = (key(prng), key(prng));
+            let body = "redis.pcall('rpush',KEYS[1],ARGV[1])return(redis.pcall('rpush',KEYS[2],ARGV[1]))";
+            format!("EVAL {body} 2 {one} {two} {}", elements(prng))
+        }
+        23 => {
+            let (declared, other) = (key(prng), key(prng));
+            let body = "redis.call('set','flag',KEYS[1])return(redis.pcall('rpush',ARGV[1],ARGV[2]))";
+            format!("EVAL {body} 1 {declared} {other} {}", elements(prng))
+        }
         0..=5 => format!("RPUSH {} {}", key(prng), elements(prng)),
         6..=8 => format!("LPUSH {} {}", key(prng), elements(prng)),
         9 => format!("LMOVE {} {} {} {}", key(prng), key(prng), end(prng), end(prng)),
