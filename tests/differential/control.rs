@@ -138,7 +138,9 @@ fn subscription(t: &mut Traffic, name: &str) -> Vec<Step> {
     let channel = format!("news-{}", t.prng.below(4));
     let mut steps = line!(name, channel.clone());
     for _ in 0..t.prng.below(4) {
-        let inner: [Generator; 7] = [
+        let inner: [Generator; 9] = [
+            |t| line!("PUBSUB", "SHARDNUMSUB", format!("news-{}", t.prng.below(4))),
+            |_| line!("PUBSUB", "SHARDCHANNELS"),
             |_| line!("PING"),
             |t| line!("PING", t.value()),
             |t| line!("GET", t.string_key()),
@@ -152,6 +154,7 @@ fn subscription(t: &mut Traffic, name: &str) -> Vec<Step> {
     }
     steps.extend(line!("UNSUBSCRIBE", channel.clone()));
     steps.extend(line!("UNSUBSCRIBE", "news-1"));
+    steps.extend(line!("SUNSUBSCRIBE", channel.clone()));
     steps.extend(line!("PUNSUBSCRIBE", channel));
     steps
 }
@@ -159,6 +162,9 @@ fn subscription(t: &mut Traffic, name: &str) -> Vec<Step> {
 const PUBSUB: &[Row] = &[
     ("subscribe", 1, |t| subscription(t, "SUBSCRIBE")),
     ("psubscribe", 1, |t| subscription(t, "PSUBSCRIBE")),
+    ("ssubscribe", 1, |t| subscription(t, "SSUBSCRIBE")),
+    ("sunsubscribe", 1, |t| line!("SUNSUBSCRIBE", format!("news-{}", t.prng.below(4)))),
+    ("spublish", 1, |t| line!("SPUBLISH", "quiet", t.value())),
     ("unsubscribe", 1, |t| line!("UNSUBSCRIBE", format!("news-{}", t.prng.below(4)))),
     ("punsubscribe", 1, |t| line!("PUNSUBSCRIBE", format!("news-{}", t.prng.below(4)))),
     ("publish", 1, |t| line!("PUBLISH", "quiet", t.value())),
@@ -174,6 +180,11 @@ const PUBSUB: &[Row] = &[
             "PUBSUB",
             "PUBSUB CHANNELS a b",
             "PUBSUB NUMPAT x",
+            "PUBSUB SHARDCHANNELS",
+            "PUBSUB SHARDCHANNELS news-*",
+            "PUBSUB SHARDNUMSUB news-1 nothing",
+            "PUBSUB SHARDNUMSUB",
+            "PUBSUB HELP",
         ];
         pick_line(t, &lines)
     }),
@@ -222,7 +233,7 @@ const CONFIG_LINES: [&str; 50] = [
     "CONFIG GET notify-keyspace-events",
     "CONFIG SET hz 1000",
     "CONFIG GET hz",
-    "CONFIG SET hz 10",
+    "CONFIG SET hz 200",
     "CONFIG SET maxclients 0",
     "CONFIG SET client-query-buffer-limit 1",
     "CONFIG SET proto-max-bulk-len 10",

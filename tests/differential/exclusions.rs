@@ -16,6 +16,8 @@ pub enum Mode {
     Random,
     /// The same elements in any order.
     Unordered,
+    /// The same after sorting every array and map, the inner ones first.
+    Nested,
     /// The same pairs in any order.
     Pairs,
     /// Integers within this distance.
@@ -79,6 +81,7 @@ fn parse_mode(action: &str) -> Mode {
         ("shape", _) => Mode::Shape,
         ("random", _) => Mode::Random,
         ("unordered", _) => Mode::Unordered,
+        ("nested", _) => Mode::Nested,
         ("pairs", _) => Mode::Pairs,
         ("error-kind", _) => Mode::ErrorKind,
         ("rules", _) => Mode::Rules,

@@ -5,12 +5,18 @@
 
 #[path = "acl.rs"]
 mod acl;
+#[path = "blocking.rs"]
+mod blocking;
+#[path = "functions.rs"]
+mod functions;
 #[path = "geos.rs"]
 mod geos;
 #[path = "hyperloglogs.rs"]
 mod hyperloglogs;
 #[path = "lists.rs"]
 mod lists;
+#[path = "programs.rs"]
+mod programs;
 #[path = "scripts.rs"]
 mod scripts;
 #[path = "sets.rs"]
@@ -41,6 +47,7 @@ const FAMILIES: &[&[Row]] = &[
     sets::SET,
     streams::STREAM,
     zsets::ZSET,
+    blocking::BLOCKING,
     hyperloglogs::HYPERLOGLOG,
 ];
 
@@ -51,7 +58,8 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    on_keys().chain(control::all()).chain(scripts::SCRIPTING.iter().copied()).chain(acl::ROWS.iter().copied())
+    let others = [scripts::SCRIPTING, functions::FUNCTIONS, acl::ROWS, blocking::SITUATIONS];
+    on_keys().chain(control::all()).chain(others.into_iter().flatten().copied())
 }
 
 /// What any of the rows on keys makes that both servers know.

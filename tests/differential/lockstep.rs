@@ -17,6 +17,11 @@ use crate::support::reply::{Value, show};
 use crate::support::server::Server;
 use crate::traffic::{Args, Step, Traffic, words};
 
+#[path = "waiting.rs"]
+mod waiting;
+
+use waiting::Waiters;
+
 const CONNECTIONS: usize = 3;
 const BATCH_MAX: usize = 16;
 const DIGEST_EVERY: u64 = 1000;
@@ -46,6 +51,9 @@ pub struct Lockstep<'a> {
     ours: &'a Server,
     theirs: &'a Server,
     pairs: Vec<Pair>,
+    waiters: (Waiters, Waiters),
+    /// How often both were started afresh.
+    rounds: u64,
     listed: (BTreeSet<String>, BTreeSet<String>),
     history: VecDeque<(u64, usize, Args)>,
     sent_count: u64,
@@ -84,12 +92,15 @@ impl<'a> Lockstep<'a> {
     ) -> Self {
         let listed = (command_list(ours), command_list(theirs));
         let known = listed.0.intersection(&listed.1).cloned().collect();
+        let waiters = (Waiters::new(ours, proto), Waiters::new(theirs, proto));
         let mut run = Lockstep {
             traffic: Traffic::new(seed, proto, &known),
             exclusions,
             ours,
             theirs,
             pairs: Vec::new(),
+            waiters,
+            rounds: 0,
             listed,
             history: VecDeque::new(),
             sent_count: 0,
@@ -123,6 +134,7 @@ impl<'a> Lockstep<'a> {
         for server in [self.ours, self.theirs] {
             let mut client = server.connect();
             client.run("FLUSHALL");
+            client.run("FUNCTION FLUSH");
             client.run("CONFIG SET hash-max-listpack-entries 128 hash-max-listpack-value 64 maxmemory 0");
         }
         let proto = self.traffic.proto;
@@ -134,6 +146,8 @@ impl<'a> Lockstep<'a> {
             queued: Vec::new(),
         };
         self.pairs = (0..CONNECTIONS).map(pair).collect();
+        self.waiters = (Waiters::new(self.ours, proto), Waiters::new(self.theirs, proto));
+        self.rounds += 1;
         self.history.clear();
     }
 
@@ -301,6 +315,21 @@ impl<'a> Lockstep<'a> {
                 }
                 self.batch(connection, vec![args])
             }
+            Some(Step::RestoreFunctions(policy)) => {
+                let from_ours = self.traffic.prng.chance(50);
+                let pair = &mut self.pairs[connection];
+                let source = if from_ours { &mut pair.ours } else { &mut pair.theirs };
+                let Value::Bulk(payload) = source.command(&[b"FUNCTION", &b"DUMP"[..]])?.value else {
+                    return Ok(());
+                };
+                let mut args = words("FUNCTION RESTORE");
+                args.push(payload);
+                args.extend(words(policy));
+                self.batch(connection, vec![args, words("FUNCTION LIST")])
+            }
+            Some(Step::Blocked { before, waiters, then }) => {
+                self.play_blocked(connection, before, &waiters, then)
+            }
             _ => Ok(()),
         }
     }
@@ -399,15 +428,17 @@ fn name_of(args: &[Vec<u8>]) -> String {
     args.first().map_or_else(String::new, |name| String::from_utf8_lossy(name).to_uppercase())
 }
 
+const CONTAINERS: [&str; 14] = [
+    "ACL", "CLIENT", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "LATENCY", "MEMORY", "OBJECT", "PUBSUB",
+    "SCRIPT", "SLOWLOG", "XGROUP", "XINFO",
+];
+
 /// The row of the coverage table: the command, with its subcommand for containers.
-fn label(args: &Args) -> String {
+pub fn label(args: &Args) -> String {
     let name = name_of(args);
-    let containers =
-        ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
+    let letters = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
     match args.get(1) {
-        Some(second)
-            if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) =>
-        {
+        Some(second) if CONTAINERS.contains(&name.as_str()) && second.iter().all(letters) => {
             format!("{name} {}", String::from_utf8_lossy(second).to_uppercase())
         }
         _ => name,
@@ -417,12 +448,19 @@ fn label(args: &Args) -> String {
 /// Where a command's first key is, for the coverage table.
 fn first_key(args: &Args) -> Option<&[u8]> {
     const KEYLESS: &str = " PING ECHO SELECT CLIENT HELLO RESET AUTH DBSIZE FLUSHDB FLUSHALL SWAPDB TIME LASTSAVE ROLE INFO \
-        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB SHUTDOWN MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT ";
+        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB SHUTDOWN MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT \
+        ACL SCRIPT FUNCTION SPUBLISH SSUBSCRIBE SUNSUBSCRIBE MONITOR PFSELFTEST ";
     let name = name_of(args);
     if KEYLESS.contains(&format!(" {name} ")) {
         return None;
     }
-    let index = if ["OBJECT", "MEMORY", "BITOP"].contains(&name.as_str()) { 2 } else { 1 };
+    let index = match name.as_str() {
+        "OBJECT" | "MEMORY" | "BITOP" | "XGROUP" | "XINFO" | "LMPOP" | "ZMPOP" | "ZDIFF" | "ZINTER"
+        | "ZUNION" | "SINTERCARD" => 2,
+        "BLMPOP" | "BZMPOP" => 3,
+        name if name.starts_with("EVAL") || name.starts_with("FCALL") => 3,
+        _ => 1,
+    };
     args.get(index).map(Vec::as_slice)
 }
 
@@ -435,7 +473,7 @@ fn next_in_multi(args: &Args, before: bool) -> bool {
     }
 }
 
-fn outcome(value: &Value) -> Outcome {
+pub fn outcome(value: &Value) -> Outcome {
     match value {
         Value::Error(text) if text.starts_with(b"WRONGTYPE") => Outcome::WrongType,
         Value::Error(text) if text.starts_with(b"ERR wrong number") => Outcome::Arity,

@@ -98,7 +98,8 @@ fn replies_equal_those_of_redis() {
 }
 
 fn proto_plan(plan: Plan) -> Server {
-    plan.args(&["--proto-max-bulk-len", "1mb", "--slowlog-log-slower-than", "-1"]).start()
+    // Redis looks for timeouts as often as its timer runs.
+    plan.args(&["--proto-max-bulk-len", "1mb", "--slowlog-log-slower-than", "-1", "--hz", "200"]).start()
 }
 
 fn run_job(
