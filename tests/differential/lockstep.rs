@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use crate::compare::{self, Queue};
 use crate::exclusions::{Exclusions, Mode};
-use crate::support::client::{Client, Reply, encode, is_closed};
+use crate::support::client::{Client, Reply, encode, is_closed, wait_until};
 use crate::support::coverage::{Coverage, Outcome};
 use crate::support::reply::{Value, show};
 use crate::support::server::Server;
@@ -51,7 +52,7 @@ pub struct Lockstep<'a> {
     ours: &'a Server,
     theirs: &'a Server,
     pairs: Vec<Pair>,
-    waiters: (Waiters, Waiters),
+    waiters: Option<(Waiters, Waiters)>,
     /// How often both were started afresh.
     rounds: u64,
     listed: (BTreeSet<String>, BTreeSet<String>),
@@ -92,14 +93,13 @@ impl<'a> Lockstep<'a> {
     ) -> Self {
         let listed = (command_list(ours), command_list(theirs));
         let known = listed.0.intersection(&listed.1).cloned().collect();
-        let waiters = (Waiters::new(ours, proto), Waiters::new(theirs, proto));
         let mut run = Lockstep {
             traffic: Traffic::new(seed, proto, &known),
             exclusions,
             ours,
             theirs,
             pairs: Vec::new(),
-            waiters,
+            waiters: None,
             rounds: 0,
             listed,
             history: VecDeque::new(),
@@ -131,8 +131,14 @@ impl<'a> Lockstep<'a> {
     }
 
     fn start_afresh(&mut self) {
+        self.pairs.clear();
+        self.waiters = None;
         for server in [self.ours, self.theirs] {
             let mut client = server.connect();
+            // What was sent and never read is still executed: not after the flush.
+            let alone =
+                |client: &mut Client| client.run("INFO clients").text().contains("connected_clients:1\r");
+            assert!(wait_until(Duration::from_secs(10), || alone(&mut client)), "old connections stay");
             client.run("FLUSHALL");
             client.run("FUNCTION FLUSH");
             client.run("CONFIG SET hash-max-listpack-entries 128 hash-max-listpack-value 64 maxmemory 0");
@@ -146,7 +152,7 @@ impl<'a> Lockstep<'a> {
             queued: Vec::new(),
         };
         self.pairs = (0..CONNECTIONS).map(pair).collect();
-        self.waiters = (Waiters::new(self.ours, proto), Waiters::new(self.theirs, proto));
+        self.waiters = Some((Waiters::new(self.ours, proto), Waiters::new(self.theirs, proto)));
         self.rounds += 1;
         self.history.clear();
     }

@@ -74,8 +74,9 @@ impl Lockstep<'_> {
             }
             self.history.push_back((self.sent_count, 10 + at, args.clone()));
             self.sent_count += 1;
-            self.waiters.0.send(at, args)?;
-            self.waiters.1.send(at, args)?;
+            let Some((ours, theirs)) = &mut self.waiters else { return Ok(()) };
+            ours.send(at, args)?;
+            theirs.send(at, args)?;
         }
         // One by one: redis serves after each command, and a later one must not find what the waiter took.
         for args in then {
@@ -94,7 +95,7 @@ impl Lockstep<'_> {
     }
 
     fn finish_waiter(&mut self, at: usize, args: &Args) -> io::Result<()> {
-        let (ours, theirs) = &mut self.waiters;
+        let Some((ours, theirs)) = &mut self.waiters else { return Ok(()) };
         let unblocked = (ours.unblock(at), theirs.unblock(at));
         let theirs = theirs.clients[at].client.read()?;
         let ours = ours.clients[at].client.read()?;
