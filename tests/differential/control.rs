@@ -19,7 +19,11 @@ fn pick_line(t: &mut Traffic, lines: &[&str]) -> Vec<Step> {
     one(args)
 }
 
-const CLIENT_LINES: [&str; 46] = [
+const CLIENT_LINES: [&str; 50] = [
+    "CLIENT PAUSE 1",
+    "CLIENT PAUSE 1 WRITE",
+    "CLIENT INFO",
+    "CLIENT LIST",
     "CLIENT GETNAME",
     "CLIENT SETNAME conn-1",
     "CLIENT SETNAME other",
@@ -67,6 +71,39 @@ const CLIENT_LINES: [&str; 46] = [
     "CLIENT KILL NOSUCH x",
     "CLIENT KILL ID 99999999 ADDR",
 ];
+
+/// Modes of tracking; nothing is read meanwhile, so nothing is pushed (`frames` has that).
+fn tracking(t: &mut Traffic) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let on = t.prng.pick(&[
+        "on",
+        "on OPTIN",
+        "on OPTOUT NOLOOP",
+        "on OPTIN OPTOUT",
+        "on PREFIX a",
+        "on REDIRECT 99999999",
+    ]);
+    let then = [
+        "CLIENT CACHING yes",
+        "CLIENT CACHING no",
+        "CLIENT TRACKINGINFO",
+        "CLIENT GETREDIR",
+        "CLIENT CACHING x",
+    ];
+    steps.extend(one(words(&format!("CLIENT TRACKING {on}"))));
+    (0..t.prng.below(4)).for_each(|_| steps.extend(one(words(t.prng.pick(&then)))));
+    steps.extend(one(words("CLIENT TRACKING off")));
+    steps
+}
+
+/// HELP of any container.
+fn help(t: &mut Traffic) -> Vec<Step> {
+    const CONTAINERS: [&str; 13] = [
+        "ACL", "CLIENT", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MEMORY", "OBJECT", "PUBSUB", "SCRIPT",
+        "SLOWLOG", "XGROUP", "XINFO",
+    ];
+    line!(t.prng.pick(&CONTAINERS), "HELP")
+}
 
 fn hello(t: &mut Traffic) -> Vec<Step> {
     let line = t.prng.pick(&[
@@ -117,6 +154,7 @@ const CONNECTION: &[Row] = &[
     ("echo", 3, |t| line!("ECHO", t.value())),
     ("select", 6, select),
     ("client", 6, |t| pick_line(t, &CLIENT_LINES)),
+    ("client", 2, tracking),
     ("hello", 2, hello),
     ("reset", 1, reset),
     ("auth", 1, |t| {
@@ -243,7 +281,9 @@ const CONFIG_LINES: [&str; 50] = [
     "CONFIG SET lazyfree-lazy-expire no",
 ];
 
-const COMMAND_LINES: [&str; 28] = [
+const COMMAND_LINES: [&str; 30] = [
+    "COMMAND DOCS get set",
+    "COMMAND",
     "COMMAND GETKEYS SET k v",
     "COMMAND GETKEYS MSET a 1 b 2 c 3",
     "COMMAND GETKEYS GET",
@@ -321,8 +361,10 @@ fn debug(t: &mut Traffic) -> Vec<Step> {
 }
 
 fn memory(t: &mut Traffic) -> Vec<Step> {
-    const LINES: [&str; 7] = [
-        "MEMORY HELP",
+    const LINES: [&str; 9] = [
+        "MEMORY STATS",
+        "MEMORY DOCTOR",
+        "MEMORY MALLOC-STATS",
         "MEMORY NOSUCH",
         "MEMORY USAGE missing SAMPLES -1",
         "MEMORY USAGE",
@@ -374,6 +416,7 @@ const SERVER: &[Row] = &[
         let lines = [
             "LATENCY RESET nosuch",
             "LATENCY LATEST",
+            "LATENCY DOCTOR",
             "LATENCY HISTORY nosuch",
             "LATENCY HISTOGRAM get",
             "LATENCY NOSUCH",
@@ -387,6 +430,8 @@ const SERVER: &[Row] = &[
         pick_line(t, &lines)
     }),
     ("debug", 2, debug),
+    ("acl", 3, help),
+    ("pfselftest", 1, |_| line!("PFSELFTEST")),
     ("lolwut", 1, |t| {
         pick_line(t, &["LOLWUT", "LOLWUT VERSION", "LOLWUT VERSION x", "LOLWUT VERSION 5 1 1 1"])
     }),

@@ -248,9 +248,9 @@ impl<'a> Lockstep<'a> {
         if is_last && same && !command.in_multi {
             same = self.is_member(connection, command, &ours)?;
         }
-        self.coverage.record(&label(&command.args), &key_type, outcome(&theirs.value));
+        self.coverage.record(&self.label(&command.args), &key_type, outcome(&theirs.value));
         if !same {
-            let text = format!("ours:   {}\ntheirs: {}", show(&ours.raw, 600), show(&theirs.raw, 600));
+            let text = format!("ours:   {}\ntheirs: {}", show(&ours.raw, 6000), show(&theirs.raw, 6000));
             self.report(&name_of(&command.args), &text, &command.args);
         }
         Ok(same)
@@ -277,6 +277,20 @@ impl<'a> Lockstep<'a> {
         }
     }
 
+    /// The row of the coverage table: the command, with its subcommand if there is such a one.
+    fn label(&self, args: &Args) -> String {
+        let name = name_of(args);
+        let Some(second) = args.get(1) else { return name };
+        let second = String::from_utf8_lossy(second).to_lowercase();
+        let full = format!("{}|{second}", name.to_lowercase());
+        let is_debug =
+            name == "DEBUG" && second.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        match is_debug || self.listed.0.contains(&full) || self.listed.1.contains(&full) {
+            true => full.replace('|', " ").to_uppercase(),
+            false => name,
+        }
+    }
+
     fn is_one_sided(&self, args: &Args) -> bool {
         let Some(second) = args.get(1) else { return false };
         if name_of(args) == "COMMAND" && args.len() > 2 {
@@ -297,7 +311,7 @@ impl<'a> Lockstep<'a> {
                 let pair = &mut self.pairs[connection];
                 let ours = scan_all(&mut pair.ours, &args, cursor)?;
                 let theirs = scan_all(&mut pair.theirs, &args, cursor)?;
-                self.coverage.record(&label(&args), "-", Outcome::Value);
+                self.coverage.record(&self.label(&args), "-", Outcome::Value);
                 if ours != theirs {
                     let text = format!("whole iteration\nours:   {ours:?}\ntheirs: {theirs:?}");
                     self.report(&name_of(&args), &text, &args);
@@ -432,23 +446,6 @@ fn show_result(result: &io::Result<Reply>) -> String {
 
 fn name_of(args: &[Vec<u8>]) -> String {
     args.first().map_or_else(String::new, |name| String::from_utf8_lossy(name).to_uppercase())
-}
-
-const CONTAINERS: [&str; 14] = [
-    "ACL", "CLIENT", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "LATENCY", "MEMORY", "OBJECT", "PUBSUB",
-    "SCRIPT", "SLOWLOG", "XGROUP", "XINFO",
-];
-
-/// The row of the coverage table: the command, with its subcommand for containers.
-pub fn label(args: &Args) -> String {
-    let name = name_of(args);
-    let letters = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    match args.get(1) {
-        Some(second) if CONTAINERS.contains(&name.as_str()) && second.iter().all(letters) => {
-            format!("{name} {}", String::from_utf8_lossy(second).to_uppercase())
-        }
-        _ => name,
-    }
 }
 
 /// Where a command's first key is, for the coverage table.

@@ -10,7 +10,10 @@ use crate::families::{self, Row, line, number, one, programs};
 use crate::traffic::{Args, Step, Traffic, words};
 
 /// Replies without an order, random ones, cursors, and what tells the server's own figures.
-const UNJUDGED: [&str; 34] = [
+const UNJUDGED: [&str; 36] = [
+    // With a fourth word they are 7.2's.
+    "zrank",
+    "zrevrank",
     "ttl",
     "pttl",
     "expiretime",
@@ -53,8 +56,7 @@ pub fn command(t: &mut Traffic) -> Args {
         let mut steps = families::any_on_keys(t);
         let Some(Step::Command(args)) = steps.pop() else { continue };
         let name = String::from_utf8_lossy(&args[0]).to_lowercase();
-        let is_newer = name.ends_with("rank") && args.len() > 3;
-        if steps.is_empty() && !is_newer && !UNJUDGED.contains(&name.as_str()) && !name.starts_with("eval") {
+        if steps.is_empty() && !UNJUDGED.contains(&name.as_str()) && !name.starts_with("eval") {
             return args;
         }
     }

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Lockstep, connect, label, name_of, outcome};
+use super::{Lockstep, connect, name_of, outcome};
 use crate::compare;
 use crate::support::client::{Client, wait_until};
 use crate::support::reply::{Value, show};
@@ -99,7 +99,7 @@ impl Lockstep<'_> {
         let unblocked = (ours.unblock(at), theirs.unblock(at));
         let theirs = theirs.clients[at].client.read()?;
         let ours = ours.clients[at].client.read()?;
-        self.coverage.record(&label(args), "(waiting)", outcome(&theirs.value));
+        self.coverage.record(&self.label(args), "(waiting)", outcome(&theirs.value));
         self.coverage.record("CLIENT UNBLOCK", "-", outcome(&unblocked.1));
         let mode = self.exclusions.mode(args);
         if unblocked.0 != unblocked.1 || !compare::equal(&mode, &ours, &theirs) {
