@@ -4,11 +4,11 @@
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
 #[path = "acl.rs"]
-mod acl;
+pub mod acl;
 #[path = "blocking.rs"]
 mod blocking;
 #[path = "functions.rs"]
-mod functions;
+pub mod functions;
 #[path = "geos.rs"]
 mod geos;
 #[path = "hyperloglogs.rs"]
@@ -18,7 +18,7 @@ mod lists;
 #[path = "programs.rs"]
 mod programs;
 #[path = "scripts.rs"]
-mod scripts;
+pub mod scripts;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]

@@ -105,31 +105,33 @@ fn call(t: &mut Traffic, name: &str) -> Vec<Step> {
     one(args)
 }
 
+/// Fixed commands.
+pub const LINES: &[&str] = &[
+    "FUNCTION LIST",
+    "FUNCTION LIST WITHCODE",
+    "FUNCTION LIST LIBRARYNAME lib*",
+    "FUNCTION LIST LIBRARYNAME lib1 WITHCODE",
+    "FUNCTION LIST LIBRARYNAME",
+    "FUNCTION LIST NOSUCH",
+    "FUNCTION STATS",
+    "FUNCTION STATS x",
+    "FUNCTION FLUSH",
+    "FUNCTION FLUSH ASYNC",
+    "FUNCTION FLUSH NOSUCH",
+    "FUNCTION KILL",
+    "FUNCTION HELP",
+    "FUNCTION NOSUCH",
+    "FUNCTION",
+    "FUNCTION RESTORE garbage",
+    "FUNCTION RESTORE garbage NOSUCH",
+    "FUNCTION DUMP",
+];
+
 fn other(t: &mut Traffic) -> Vec<Step> {
-    const LINES: [&str; 18] = [
-        "FUNCTION LIST",
-        "FUNCTION LIST WITHCODE",
-        "FUNCTION LIST LIBRARYNAME lib*",
-        "FUNCTION LIST LIBRARYNAME lib1 WITHCODE",
-        "FUNCTION LIST LIBRARYNAME",
-        "FUNCTION LIST NOSUCH",
-        "FUNCTION STATS",
-        "FUNCTION STATS x",
-        "FUNCTION FLUSH",
-        "FUNCTION FLUSH ASYNC",
-        "FUNCTION FLUSH NOSUCH",
-        "FUNCTION KILL",
-        "FUNCTION HELP",
-        "FUNCTION NOSUCH",
-        "FUNCTION",
-        "FUNCTION RESTORE garbage",
-        "FUNCTION RESTORE garbage NOSUCH",
-        "FUNCTION DUMP",
-    ];
     match t.prng.below(10) {
         0..3 => line!("FUNCTION", "DELETE", library(t)),
         3..6 => vec![Step::RestoreFunctions(t.prng.pick(&["", "FLUSH", "APPEND", "REPLACE", "nosuch"]))],
-        _ => one(words(t.prng.pick(&LINES))),
+        _ => one(words(t.prng.pick(LINES))),
     }
 }
 

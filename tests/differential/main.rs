@@ -14,6 +14,7 @@ mod control;
 mod exclusions;
 mod families;
 mod frames;
+mod lines;
 mod lockstep;
 mod traffic;
 

@@ -123,32 +123,34 @@ fn run_program(t: &mut Traffic, is_readonly: bool) -> Vec<Step> {
     steps
 }
 
+/// Fixed commands.
+pub const LINES: &[&str] = &[
+    "SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db abc",
+    "SCRIPT EXISTS",
+    "SCRIPT FLUSH",
+    "SCRIPT FLUSH SYNC",
+    "SCRIPT FLUSH ASYNC",
+    "SCRIPT FLUSH NOSUCH",
+    "SCRIPT LOAD return",
+    "SCRIPT LOAD return+1",
+    "SCRIPT LOAD",
+    "SCRIPT KILL",
+    "SCRIPT DEBUG NO",
+    "SCRIPT DEBUG MAYBE",
+    "SCRIPT HELP",
+    "SCRIPT NOSUCH",
+    "SCRIPT",
+    "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
+    "EVALSHA short 0",
+    "EVAL return 0",
+    "EVAL return{KEYS,ARGV} 2 a b c",
+    "EVAL return{KEYS,ARGV} 3 a b",
+    "EVAL return{KEYS,ARGV} -1 a b",
+    "EVAL return{KEYS,ARGV} x a b",
+];
+
 fn script(t: &mut Traffic) -> Vec<Step> {
-    let lines = [
-        "SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db abc",
-        "SCRIPT EXISTS",
-        "SCRIPT FLUSH",
-        "SCRIPT FLUSH SYNC",
-        "SCRIPT FLUSH ASYNC",
-        "SCRIPT FLUSH NOSUCH",
-        "SCRIPT LOAD return",
-        "SCRIPT LOAD return+1",
-        "SCRIPT LOAD",
-        "SCRIPT KILL",
-        "SCRIPT DEBUG NO",
-        "SCRIPT DEBUG MAYBE",
-        "SCRIPT HELP",
-        "SCRIPT NOSUCH",
-        "SCRIPT",
-        "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
-        "EVALSHA short 0",
-        "EVAL return 0",
-        "EVAL return{KEYS,ARGV} 2 a b c",
-        "EVAL return{KEYS,ARGV} 3 a b",
-        "EVAL return{KEYS,ARGV} -1 a b",
-        "EVAL return{KEYS,ARGV} x a b",
-    ];
-    one(words(t.prng.pick(&lines)))
+    one(words(t.prng.pick(LINES)))
 }
 
 /// The rows of scripting.
