@@ -310,14 +310,18 @@ pub fn serve_all(cx: &mut Cx<'_>, wish: &Wish<'_>, positions: &[StreamId]) -> Re
         }
         if wish.group.is_none() {
             streams += usize::from(serve(cx, &mut out, &key, position, wish.count));
-            continue;
-        }
-        match serve_group(cx, &mut out, &key, position, wish) {
-            Ok(delivery) => {
-                publish(cx, &key, wish, &delivery);
-                streams += usize::from(delivery.served);
+        } else {
+            match serve_group(cx, &mut out, &key, position, wish) {
+                Ok(delivery) => {
+                    publish(cx, &key, wish, &delivery);
+                    streams += usize::from(delivery.served);
+                }
+                Err(error) => failed = Some(error),
             }
-            Err(error) => failed = Some(error),
+        }
+        if cx.is_woken() {
+            // Of a key named twice it waits for the first mention.
+            break;
         }
     }
     if streams > 0 && out.proto() < 3 {
