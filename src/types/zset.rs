@@ -1,7 +1,8 @@
-//! The sorted set value: a listpack while small, then a table of members beside an order tree; once converted it never goes back.
+//! The sorted set value: one packed block while small (shown as `listpack`), then a table of members beside an order tree (shown as `skiplist`); once
+//! converted it never goes back.
 //!
 //! Called by the sorted set and geo commands (through `keyspace`), digest and savers; calls `zset::{pack, big, range}`. Positions are *ranks*, counted from
-//! the lowest (score, then text bytewise). Invariant: `changed` is set by every method that really changed something; no score is NaN.
+//! the lowest (score, then text bytewise). Invariant: every method that really changed something sets a mark, kept in the block or beside the tree to spare a word; no score is NaN.
 //! Bounds: O(log n) a member, whatever the size, plus what is returned; a big one is freed by [`Collection::free_step`] run by run.
 mod big;
 pub mod member;
@@ -18,6 +19,7 @@ use crate::types::element::Element;
 use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
 use crate::types::encoding::tree::Tree;
 use big::Big;
+use pack::Pack;
 use range::{LexRange, ScoreRange};
 use run::Run;
 
@@ -67,19 +69,21 @@ pub enum Added {
 }
 
 enum Repr {
-    Pack(ListPack),
+    Pack(Pack),
     Big(Box<Big>),
 }
+
+// Two words: this struct is allocated once per sorted set.
+const _: () = assert!(size_of::<ZSet>() == 16);
 
 /// See the module's text.
 pub struct ZSet {
     repr: Repr,
-    changed: bool,
 }
 
 impl Default for ZSet {
     fn default() -> Self {
-        Self { repr: Repr::Pack(ListPack::new()), changed: false }
+        Self { repr: Repr::Pack(Pack::default()) }
     }
 }
 
@@ -93,14 +97,16 @@ impl Clone for ZSet {
                 Repr::Big(copy)
             }
         };
-        Self { repr, changed: false }
+        let mut copy = Self { repr };
+        copy.take_changed();
+        copy
     }
 }
 
 impl ZSet {
-    /// A sorted set of a validated listpack; None if it is not one of pairs in order.
-    pub fn from_pack(pack: ListPack) -> Option<Self> {
-        pack::is_valid(&pack).then_some(Self { repr: Repr::Pack(pack), changed: false })
+    /// A sorted set of a listpack; None if it is not one of pairs.
+    pub fn from_listpack(stored: &ListPack) -> Option<Self> {
+        Some(Self { repr: Repr::Pack(Pack::from_listpack(stored)?) })
     }
 
     /// A sorted set of distinct members, in any order (fastest in ascending order). Its encoding is that of redis for a result it
@@ -117,20 +123,24 @@ impl ZSet {
         }
         for (member, score) in members {
             match &mut set.repr {
-                Repr::Pack(pack) => pack::insert(pack, member, score),
+                Repr::Pack(pack) => pack.insert(member, score),
                 Repr::Big(big) => big.insert(member, score),
             }
         }
-        set.changed = true;
         set
     }
 
-    /// The listpack, while it is one (DUMP, RDB).
-    pub fn as_pack(&self) -> Option<&ListPack> {
+    /// Redis' form of a small one (DUMP, RDB); None for a large one.
+    pub fn to_listpack(&self) -> Option<ListPack> {
         match &self.repr {
-            Repr::Pack(pack) => Some(pack),
+            Repr::Pack(pack) => Some(pack.to_listpack()),
             Repr::Big(_) => None,
         }
+    }
+
+    /// Whether it is a small one.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.repr, Repr::Pack(_))
     }
 
     /// The order of a large set as it is now, in constant time: later writes copy what they touch. None for a listpack, which is small
@@ -145,7 +155,7 @@ impl ZSet {
     /// Number of members.
     pub fn len(&self) -> usize {
         match &self.repr {
-            Repr::Pack(pack) => pack.len() / 2,
+            Repr::Pack(pack) => pack.len(),
             Repr::Big(big) => big.len(),
         }
     }
@@ -158,7 +168,7 @@ impl ZSet {
     /// The score of `member`.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.repr {
-            Repr::Pack(pack) => Some(pack::find(pack, member)?.1),
+            Repr::Pack(pack) => pack.score(member),
             Repr::Big(big) => big.score(member),
         }
     }
@@ -166,7 +176,7 @@ impl ZSet {
     /// How many members come before `member`, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         match &self.repr {
-            Repr::Pack(pack) => pack::rank(pack, member),
+            Repr::Pack(pack) => pack.rank(member),
             Repr::Big(big) => big.rank(member),
         }
     }
@@ -193,13 +203,10 @@ impl ZSet {
         if score == old {
             return Added::Same(score);
         }
-        self.changed = true;
         match &mut self.repr {
             Repr::Pack(pack) => {
-                if let Some((at, _)) = pack::find(pack, member) {
-                    pack::remove(pack, at);
-                    pack::insert(pack, member, score);
-                }
+                pack.remove(member);
+                pack.insert(member, score);
             }
             Repr::Big(big) => big.change(member, old, score),
         }
@@ -207,16 +214,15 @@ impl ZSet {
     }
 
     fn insert(&mut self, member: &[u8], score: f64, limits: &ZSetLimits) {
-        self.changed = true;
         if let Repr::Pack(pack) = &self.repr {
-            let full = pack.len() / 2 + 1 > limits.max_entries;
-            let unsafe_size = pack.as_bytes().len() + member.len() > SAFE_BYTES;
+            let full = pack.len() + 1 > limits.max_entries;
+            let unsafe_size = pack.byte_len() + member.len() > SAFE_BYTES;
             if full || member.len() > limits.max_value || unsafe_size {
                 self.convert();
             }
         }
         match &mut self.repr {
-            Repr::Pack(pack) => pack::insert(pack, member, score),
+            Repr::Pack(pack) => pack.insert(member, score),
             Repr::Big(big) => big.insert(member, score),
         }
     }
@@ -229,24 +235,16 @@ impl ZSet {
     fn convert(&mut self) {
         let Repr::Pack(pack) = &self.repr else { return };
         let mut big = Box::<Big>::default();
-        pack::pairs(pack).for_each(|(member, score)| big.insert(&member.to_bytes(), score));
+        pack.pairs().for_each(|(member, score)| big.insert(member, score));
         self.repr = Repr::Big(big);
     }
 
     /// Removes a member; true if it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        let removed = match &mut self.repr {
-            Repr::Pack(pack) => match pack::find(pack, member) {
-                Some((at, _)) => {
-                    pack::remove(pack, at);
-                    true
-                }
-                None => false,
-            },
+        match &mut self.repr {
+            Repr::Pack(pack) => pack.remove(member),
             Repr::Big(big) => big.remove(member),
-        };
-        self.changed |= removed;
-        removed
+        }
     }
 
     /// Removes the members of ranks `from..to` (at most `len`).
@@ -255,9 +253,8 @@ impl ZSet {
         if from >= to {
             return;
         }
-        self.changed = true;
         match &mut self.repr {
-            Repr::Pack(pack) => pack::remove_span(pack, from, to),
+            Repr::Pack(pack) => pack.remove_span(from, to),
             Repr::Big(big) => big.remove_span(from, to),
         }
     }
@@ -268,7 +265,7 @@ impl ZSet {
             return (0, 0);
         }
         match &self.repr {
-            Repr::Pack(pack) => pack::score_span(pack, range),
+            Repr::Pack(pack) => pack.score_span(range),
             Repr::Big(big) => big.score_span(range),
         }
     }
@@ -279,7 +276,7 @@ impl ZSet {
             return (0, 0);
         }
         match &self.repr {
-            Repr::Pack(pack) => pack::lex_span(pack, range, reverse),
+            Repr::Pack(pack) => pack.lex_span(range, reverse),
             Repr::Big(big) => big.lex_span(range),
         }
     }
@@ -294,19 +291,20 @@ impl ZSet {
         match &self.repr {
             Repr::Big(big) => Iter::Big(big.walk(from, to, reverse)),
             Repr::Pack(pack) if reverse => {
-                let pairs: Vec<_> = pack::pairs(pack).take(to).skip(from).collect();
+                let pairs: Vec<_> = pack.pairs().take(to).skip(from).collect();
                 Iter::Reverse(pairs.into_iter().rev())
             }
-            Repr::Pack(pack) => Iter::Pack(pack::pairs(pack), from, to.saturating_sub(from)),
+            Repr::Pack(pack) => Iter::Pack(pack.pairs(), from, to.saturating_sub(from)),
         }
     }
 
     /// A uniformly chosen member.
     pub fn random(&self, prng: &mut Prng) -> Option<(Element<'_>, f64)> {
         match &self.repr {
-            Repr::Pack(pack) => pack::pairs(pack).nth(prng.below(self.len() as u64) as usize),
-            Repr::Big(big) => big.random(prng).map(|(member, score)| (Element::Bytes(member), score)),
+            Repr::Pack(pack) => pack.pairs().nth(prng.below(self.len() as u64) as usize),
+            Repr::Big(big) => big.random(prng),
         }
+        .map(|(member, score)| (Element::Bytes(member), score))
     }
 
     /// `count` distinct members (all of them if there are fewer), in no particular order.
@@ -368,7 +366,7 @@ impl ZSet {
     /// Recounts everything (tests): bytes, order and both sides of a large set.
     pub fn is_consistent(&self) -> bool {
         match &self.repr {
-            Repr::Pack(pack) => pack::is_valid(pack),
+            Repr::Pack(pack) => pack.is_consistent(),
             Repr::Big(big) => big.is_consistent(),
         }
     }
@@ -387,7 +385,10 @@ impl Collection for ZSet {
     }
 
     fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        match &mut self.repr {
+            Repr::Pack(pack) => pack.take_changed(),
+            Repr::Big(big) => big.take_changed(),
+        }
     }
 
     fn is_heavy(&self) -> bool {
@@ -411,10 +412,10 @@ impl Collection for ZSet {
 
 /// See [`ZSet::walk`].
 pub enum Iter<'a> {
-    /// Over a listpack: pairs, how many to skip, how many to give.
+    /// Over a small one: pairs, how many to skip, how many to give.
     Pack(pack::Pairs<'a>, usize, usize),
-    /// Over a listpack from its end.
-    Reverse(std::iter::Rev<std::vec::IntoIter<(Element<'a>, f64)>>),
+    /// Over a small one from its end.
+    Reverse(std::iter::Rev<std::vec::IntoIter<(&'a [u8], f64)>>),
     /// Over an order tree.
     Big(big::Walk<'a>),
 }
@@ -423,13 +424,14 @@ impl<'a> Iterator for Iter<'a> {
     type Item = (Element<'a>, f64);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
+        let pair = match self {
             Self::Pack(pairs, skip, left) => {
                 *left = left.checked_sub(1)?;
                 pairs.nth(std::mem::take(skip))
             }
             Self::Reverse(pairs) => pairs.next(),
-            Self::Big(walk) => walk.next().map(|(member, score)| (Element::Bytes(member), score)),
-        }
+            Self::Big(walk) => walk.next(),
+        };
+        pair.map(|(member, score)| (Element::Bytes(member), score))
     }
 }
