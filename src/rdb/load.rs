@@ -205,7 +205,7 @@ fn load_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> 
         _ => {
             let pack = load_pack(from)?;
             let is_small = pack.len() / 2 <= limits.hash.max_entries;
-            let loaded = Hash::from_pack(pack).ok_or(Damage("bad listpack of a hash"))?;
+            let loaded = Hash::from_listpack(&pack).ok_or(Damage("bad listpack of a hash"))?;
             if is_small {
                 hash = loaded;
             } else {

@@ -17,6 +17,7 @@ use crate::base::prng::Prng;
 use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
+use crate::types::encoding::thin::{Case, Never, Small, Thin};
 use crate::types::encoding::tree::Tree;
 use big::Big;
 use pack::Pack;
@@ -68,45 +69,57 @@ pub enum Added {
     NotANumber,
 }
 
-enum Repr {
-    Pack(Pack),
-    Big(Box<Big>),
-}
-
-// Two words: this struct is allocated once per sorted set.
-const _: () = assert!(size_of::<ZSet>() == 16);
+// SAFETY: a transparent wrapper of a block.
+unsafe impl Small for Pack {}
 
 /// See the module's text.
+#[derive(Default)]
 pub struct ZSet {
-    repr: Repr,
+    repr: Thin<Pack, Big, Never>,
 }
 
-impl Default for ZSet {
-    fn default() -> Self {
-        Self { repr: Repr::Pack(Pack::default()) }
-    }
+/// The two forms, as references.
+enum Form<P, B> {
+    Pack(P),
+    Big(B),
 }
 
 impl Clone for ZSet {
     fn clone(&self) -> Self {
-        let repr = match &self.repr {
-            Repr::Pack(pack) => Repr::Pack(pack.clone()),
-            Repr::Big(big) => {
+        match self.form() {
+            Form::Pack(pack) => Self { repr: Thin::new(Case::Small(pack.clone())) },
+            Form::Big(big) => {
                 let mut copy = Box::<Big>::default();
                 big.walk(0, big.len(), false).for_each(|(member, score)| copy.insert(member, score));
-                Repr::Big(copy)
+                copy.take_changed();
+                Self { repr: Thin::new(Case::Large(copy)) }
             }
-        };
-        let mut copy = Self { repr };
-        copy.take_changed();
-        copy
+        }
     }
 }
 
 impl ZSet {
     /// A sorted set of a listpack; None if it is not one of pairs.
     pub fn from_listpack(stored: &ListPack) -> Option<Self> {
-        Some(Self { repr: Repr::Pack(Pack::from_listpack(stored)?) })
+        Some(Self { repr: Thin::new(Case::Small(Pack::from_listpack(stored)?)) })
+    }
+
+    #[inline]
+    fn form(&self) -> Form<&Pack, &Big> {
+        match self.repr.get() {
+            Case::Small(pack) => Form::Pack(pack),
+            Case::Large(big) => Form::Big(big),
+            Case::Special(never) => match *never {},
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> Form<&mut Pack, &mut Big> {
+        match self.repr.get_mut() {
+            Case::Small(pack) => Form::Pack(pack),
+            Case::Large(big) => Form::Big(big),
+            Case::Special(never) => match *never {},
+        }
     }
 
     /// A sorted set of distinct members, in any order (fastest in ascending order). Its encoding is that of redis for a result it
@@ -122,9 +135,9 @@ impl ZSet {
             set.convert();
         }
         for (member, score) in members {
-            match &mut set.repr {
-                Repr::Pack(pack) => pack.insert(member, score),
-                Repr::Big(big) => big.insert(member, score),
+            match set.form_mut() {
+                Form::Pack(pack) => pack.insert(member, score),
+                Form::Big(big) => big.insert(member, score),
             }
         }
         set
@@ -132,31 +145,31 @@ impl ZSet {
 
     /// Redis' form of a small one (DUMP, RDB); None for a large one.
     pub fn to_listpack(&self) -> Option<ListPack> {
-        match &self.repr {
-            Repr::Pack(pack) => Some(pack.to_listpack()),
-            Repr::Big(_) => None,
+        match self.form() {
+            Form::Pack(pack) => Some(pack.to_listpack()),
+            Form::Big(_) => None,
         }
     }
 
     /// Whether it is a small one.
     pub fn is_packed(&self) -> bool {
-        matches!(self.repr, Repr::Pack(_))
+        matches!(self.form(), Form::Pack(_))
     }
 
     /// The order of a large set as it is now, in constant time: later writes copy what they touch. None for a listpack, which is small
     /// enough to be copied. The pin must stay in the shard.
     pub fn pin_order(&self) -> Option<Tree<Run>> {
-        match &self.repr {
-            Repr::Pack(_) => None,
-            Repr::Big(big) => Some(big.pin()),
+        match self.form() {
+            Form::Pack(_) => None,
+            Form::Big(big) => Some(big.pin()),
         }
     }
 
     /// Number of members.
     pub fn len(&self) -> usize {
-        match &self.repr {
-            Repr::Pack(pack) => pack.len(),
-            Repr::Big(big) => big.len(),
+        match self.form() {
+            Form::Pack(pack) => pack.len(),
+            Form::Big(big) => big.len(),
         }
     }
 
@@ -167,17 +180,17 @@ impl ZSet {
 
     /// The score of `member`.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.repr {
-            Repr::Pack(pack) => pack.score(member),
-            Repr::Big(big) => big.score(member),
+        match self.form() {
+            Form::Pack(pack) => pack.score(member),
+            Form::Big(big) => big.score(member),
         }
     }
 
     /// How many members come before `member`, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        match &self.repr {
-            Repr::Pack(pack) => pack.rank(member),
-            Repr::Big(big) => big.rank(member),
+        match self.form() {
+            Form::Pack(pack) => pack.rank(member),
+            Form::Big(big) => big.rank(member),
         }
     }
 
@@ -203,27 +216,24 @@ impl ZSet {
         if score == old {
             return Added::Same(score);
         }
-        match &mut self.repr {
-            Repr::Pack(pack) => {
-                pack.remove(member);
-                pack.insert(member, score);
-            }
-            Repr::Big(big) => big.change(member, old, score),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.change(member, score),
+            Form::Big(big) => big.change(member, old, score),
         }
         Added::Moved(score)
     }
 
     fn insert(&mut self, member: &[u8], score: f64, limits: &ZSetLimits) {
-        if let Repr::Pack(pack) = &self.repr {
+        if let Form::Pack(pack) = self.form() {
             let full = pack.len() + 1 > limits.max_entries;
             let unsafe_size = pack.byte_len() + member.len() > SAFE_BYTES;
             if full || member.len() > limits.max_value || unsafe_size {
                 self.convert();
             }
         }
-        match &mut self.repr {
-            Repr::Pack(pack) => pack.insert(member, score),
-            Repr::Big(big) => big.insert(member, score),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.insert(member, score),
+            Form::Big(big) => big.insert(member, score),
         }
     }
 
@@ -233,17 +243,20 @@ impl ZSet {
     }
 
     fn convert(&mut self) {
-        let Repr::Pack(pack) = &self.repr else { return };
+        let Form::Pack(pack) = self.form_mut() else { return };
         let mut big = Box::<Big>::default();
         pack.pairs().for_each(|(member, score)| big.insert(member, score));
-        self.repr = Repr::Big(big);
+        if !pack.take_changed() {
+            big.take_changed();
+        }
+        self.repr = Thin::new(Case::Large(big));
     }
 
     /// Removes a member; true if it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.repr {
-            Repr::Pack(pack) => pack.remove(member),
-            Repr::Big(big) => big.remove(member),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.remove(member),
+            Form::Big(big) => big.remove(member),
         }
     }
 
@@ -253,9 +266,9 @@ impl ZSet {
         if from >= to {
             return;
         }
-        match &mut self.repr {
-            Repr::Pack(pack) => pack.remove_span(from, to),
-            Repr::Big(big) => big.remove_span(from, to),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.remove_span(from, to),
+            Form::Big(big) => big.remove_span(from, to),
         }
     }
 
@@ -264,9 +277,9 @@ impl ZSet {
         if range.is_empty() {
             return (0, 0);
         }
-        match &self.repr {
-            Repr::Pack(pack) => pack.score_span(range),
-            Repr::Big(big) => big.score_span(range),
+        match self.form() {
+            Form::Pack(pack) => pack.score_span(range),
+            Form::Big(big) => big.score_span(range),
         }
     }
 
@@ -275,9 +288,9 @@ impl ZSet {
         if range.is_empty() {
             return (0, 0);
         }
-        match &self.repr {
-            Repr::Pack(pack) => pack.lex_span(range, reverse),
-            Repr::Big(big) => big.lex_span(range),
+        match self.form() {
+            Form::Pack(pack) => pack.lex_span(range, reverse),
+            Form::Big(big) => big.lex_span(range),
         }
     }
 
@@ -288,21 +301,21 @@ impl ZSet {
 
     /// The members of ranks `from..to` in order, or from the last to the first.
     pub fn walk(&self, from: usize, to: usize, reverse: bool) -> Iter<'_> {
-        match &self.repr {
-            Repr::Big(big) => Iter::Big(big.walk(from, to, reverse)),
-            Repr::Pack(pack) if reverse => {
+        match self.form() {
+            Form::Big(big) => Iter::Big(big.walk(from, to, reverse)),
+            Form::Pack(pack) if reverse => {
                 let pairs: Vec<_> = pack.pairs().take(to).skip(from).collect();
                 Iter::Reverse(pairs.into_iter().rev())
             }
-            Repr::Pack(pack) => Iter::Pack(pack.pairs(), from, to.saturating_sub(from)),
+            Form::Pack(pack) => Iter::Pack(pack.pairs(), from, to.saturating_sub(from)),
         }
     }
 
     /// A uniformly chosen member.
     pub fn random(&self, prng: &mut Prng) -> Option<(Element<'_>, f64)> {
-        match &self.repr {
-            Repr::Pack(pack) => pack.pairs().nth(prng.below(self.len() as u64) as usize),
-            Repr::Big(big) => big.random(prng),
+        match self.form() {
+            Form::Pack(pack) => pack.pairs().nth(prng.below(self.len() as u64) as usize),
+            Form::Big(big) => big.random(prng),
         }
         .map(|(member, score)| (Element::Bytes(member), score))
     }
@@ -313,7 +326,7 @@ impl ZSet {
         if count >= len {
             return self.iter().collect();
         }
-        if let Repr::Big(big) = &self.repr
+        if let Form::Big(big) = self.form()
             && count <= len / 3
         {
             let mut seen = std::collections::HashSet::with_capacity(count);
@@ -341,12 +354,12 @@ impl ZSet {
 
     /// ZSCAN: visits from `cursor` (0 = start) about `count` members, returns the next cursor (0 = done).
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'a>, f64)) -> u64 {
-        let big = match &self.repr {
-            Repr::Pack(_) => {
+        let big = match self.form() {
+            Form::Pack(_) => {
                 self.iter().for_each(|(member, score)| visit(member, score));
                 return 0;
             }
-            Repr::Big(big) => big,
+            Form::Big(big) => big,
         };
         let mut position = cursor << 16;
         let mut seen = 0;
@@ -365,18 +378,18 @@ impl ZSet {
 
     /// Recounts everything (tests): bytes, order and both sides of a large set.
     pub fn is_consistent(&self) -> bool {
-        match &self.repr {
-            Repr::Pack(pack) => pack.is_consistent(),
-            Repr::Big(big) => big.is_consistent(),
+        match self.form() {
+            Form::Pack(pack) => pack.is_consistent(),
+            Form::Big(big) => big.is_consistent(),
         }
     }
 }
 
 impl Collection for ZSet {
     fn heap_bytes(&self) -> usize {
-        match &self.repr {
-            Repr::Pack(pack) => pack.heap_bytes(),
-            Repr::Big(big) => good_size(size_of::<Big>()) + big.heap_bytes(),
+        match self.form() {
+            Form::Pack(pack) => pack.heap_bytes(),
+            Form::Big(big) => good_size(size_of::<Big>()) + big.heap_bytes(),
         }
     }
 
@@ -385,27 +398,27 @@ impl Collection for ZSet {
     }
 
     fn take_changed(&mut self) -> bool {
-        match &mut self.repr {
-            Repr::Pack(pack) => pack.take_changed(),
-            Repr::Big(big) => big.take_changed(),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.take_changed(),
+            Form::Big(big) => big.take_changed(),
         }
     }
 
     fn is_heavy(&self) -> bool {
-        matches!(&self.repr, Repr::Big(big) if big.len() > 64)
+        matches!(self.form(), Form::Big(big) if big.len() > 64)
     }
 
     fn free_step(&mut self) -> bool {
-        match &mut self.repr {
-            Repr::Pack(_) => true,
-            Repr::Big(big) => big.free_step(),
+        match self.form_mut() {
+            Form::Pack(_) => true,
+            Form::Big(big) => big.free_step(),
         }
     }
 
     fn encoding(&self) -> &'static str {
-        match self.repr {
-            Repr::Pack(_) => "listpack",
-            Repr::Big(_) => "skiplist",
+        match self.form() {
+            Form::Pack(_) => "listpack",
+            Form::Big(_) => "skiplist",
         }
     }
 }

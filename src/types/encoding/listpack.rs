@@ -399,6 +399,44 @@ impl ListPack {
     }
 }
 
+/// A listpack in the making, entry by entry.
+pub struct Builder {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Builder {
+    /// With room for `expected` bytes of entries.
+    pub fn new(expected: usize) -> Self {
+        let mut bytes = Vec::with_capacity(expected + HEAD + 1);
+        bytes.extend_from_slice(&[0; HEAD]);
+        Self { bytes, count: 0 }
+    }
+
+    /// Appends an entry.
+    pub fn push(&mut self, element: Element<'_>) {
+        encode(element, &mut self.bytes);
+        self.count += 1;
+    }
+
+    /// Appends an entry of which everything but the length behind it is given.
+    pub(super) fn push_body(&mut self, body: &[u8]) {
+        self.bytes.extend_from_slice(body);
+        push_backlen(&mut self.bytes, body.len());
+        self.count += 1;
+    }
+
+    /// The listpack.
+    pub fn finish(mut self) -> ListPack {
+        self.bytes.push(END);
+        let len = self.bytes.len() as u32;
+        self.bytes[..4].copy_from_slice(&len.to_le_bytes());
+        let count = u16::try_from(self.count).unwrap_or(COUNT_UNKNOWN);
+        self.bytes[4..HEAD].copy_from_slice(&count.to_le_bytes());
+        ListPack { bytes: self.bytes }
+    }
+}
+
 /// See [`ListPack::iter`].
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
