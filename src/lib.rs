@@ -13,10 +13,10 @@
 //! | L1 | [`runtime`] | one glommio executor per core, our io_uring socket ring, the mesh, the process' limits and affinity |
 //! | L1 | [`resp`] | RESP2 and RESP3 as bytes: reading commands, writing replies |
 //! | L1 | [`config`] | one table of directives: files, command line, CONFIG, `--help`, hot [`config::Settings`] |
-//! | L2 | [`types`] | values and their encodings (so far: hashes; strings live in the entry itself) |
+//! | L2 | [`types`] | values and their encodings (strings live in the entry itself) |
 //! | L2 | [`keyspace`] | a core's keys: slot tables, entries, expiry, eviction, WATCH versions, SCAN, digests |
 //! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, gathering the logs by offset |
-//! | L3 | [`rdb`] | empty yet |
+//! | L3 | [`rdb`] | values as redis' RDB writes them, there and back: DUMP and RESTORE payloads |
 //! | L4 | [`command`] | one row per command, the handlers by family, every error text, key specs |
 //! | L4 | [`acl`] | users and their rules, the check before a command, ACL LOG, the ACL file; pure, beside `command` so that scripts (L5) can ask |
 //! | L5 | [`shard`] | keyspace + log of a core; [`shard::execute`], the one door for writes; lending; upkeep |

@@ -71,7 +71,7 @@ pub struct Db<'a> {
 }
 
 /// What is left of a live key when the fields of a hash whose time is over are gone, hidden or ignored, by the rule.
-#[inline]
+#[inline(always)]
 fn present<'a>(found: Found<'a>, common: &mut Common, index: usize, access: Access) -> Option<Found<'a>> {
     let now_ms = if access.expiry == ExpiryRule::Ignore { 0 } else { access.now_ms };
     if found.get().show(now_ms) && access.expiry == ExpiryRule::Delete {
@@ -82,7 +82,7 @@ fn present<'a>(found: Found<'a>, common: &mut Common, index: usize, access: Acce
 
 impl<'a> Db<'a> {
     /// The key in place unless its time is over; handles the latter by the rule.
-    #[inline]
+    #[inline(always)]
     fn find_live(self, key: &Key<'_>) -> Option<(Found<'a>, &'a mut Common)> {
         let found = self.dict.find_mut(key)?;
         if self.access.expiry == ExpiryRule::Ignore || !found.get().is_expired(self.access.now_ms) {
@@ -148,7 +148,7 @@ impl<'a> Db<'a> {
     }
 
     /// Looks a key up for changing it; freshens, counts nothing.
-    #[inline]
+    #[inline(always)]
     pub fn write(self, key: &Key<'_>) -> Option<EntryMut<'a>> {
         let (index, access) = (self.index, self.access);
         let (found, common) = self.find_live(key)?;

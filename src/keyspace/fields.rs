@@ -50,8 +50,8 @@ impl TimedHashes {
         self.filed.is_empty()
     }
 
-    fn first_due(&self, now_ms: u64) -> Option<Box<[u8]>> {
-        self.filed.first().filter(|(due, _)| *due < now_ms).map(|(_, key)| key.clone())
+    fn first_due(&self, now_ms: u64) -> Option<(u64, Box<[u8]>)> {
+        self.filed.first().filter(|(due, _)| *due < now_ms).cloned()
     }
 }
 
@@ -125,7 +125,7 @@ impl Keyspace {
     pub fn fields_step(&mut self, now_ms: u64, budget: usize) -> bool {
         let mut left = budget;
         for db in 0..self.dicts.len() {
-            while let Some(name) = self.dicts[db].timed().first_due(now_ms) {
+            while let Some((due_ms, name)) = self.dicts[db].timed().first_due(now_ms) {
                 if left == 0 {
                     return false;
                 }
@@ -134,7 +134,10 @@ impl Keyspace {
                     Some(found) => {
                         drain(found, &mut self.common, db, now_ms, STEP_SEGMENTS);
                     }
-                    None => unreachable!("a hash that left was forgotten"),
+                    None => {
+                        debug_assert!(false, "a hash that left was forgotten");
+                        self.dicts[db].timed_mut().forget(&name, due_ms);
+                    }
                 }
             }
         }

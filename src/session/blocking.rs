@@ -83,6 +83,11 @@ impl BlockedClients {
         self.deadlines.len()
     }
 
+    /// When somebody's time will be over, in milliseconds from `now_ms`; `None` if nobody waits for a time.
+    pub fn next_due_in(&self, now_ms: u64) -> Option<u64> {
+        self.deadlines.first().map(|&(deadline_ms, ..)| (deadline_ms + 1).saturating_sub(now_ms))
+    }
+
     /// Whether somebody's time is over.
     #[inline]
     pub fn has_due(&self) -> bool {

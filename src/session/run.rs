@@ -8,8 +8,6 @@
 //! small command costs less than carrying it.
 //! Length: the loop of a session with its ways out is one state machine; transactions, offers and scripts have files of their own.
 
-use std::sync::Arc;
-
 use super::core::{Core, Message};
 use super::exec::{begin_exec, run_exec};
 use super::multi;
@@ -27,6 +25,9 @@ use crate::resp::{Args, OwnedCommand, Parsed};
 use crate::shard::Shard;
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Lent};
+
+/// Room made for the replies of a pipeline before the first is written, in bytes.
+const PIPELINE_REPLY: usize = 512;
 
 /// How a step of a session ended.
 pub(super) enum Next {
@@ -66,7 +67,11 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
             }
         }
         if session.plan.is_used_up() {
-            session.plan.make(input.ahead());
+            let (ahead, lasts) = input.ahead();
+            session.plan.make(ahead, lasts);
+            if !session.plan.is_used_up() {
+                session.out.expect(PIPELINE_REPLY);
+            }
             if let Some(shard) = core.shard.as_deref() {
                 session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
             }
@@ -112,6 +117,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
         }
     };
     input.close();
+    session.plan.forget_places();
     let limit = core.settings.client_query_buffer_limit;
     if reader.len() > limit {
         core.stats.query_buffer_limit_disconnections += 1;
@@ -402,7 +408,8 @@ pub(super) fn run_one(
     hands: &mut Hands<'_>,
 ) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
-    let started = ticks::now();
+    // The end of the command before is the beginning of this one.
+    let started = if session.plan.is_under_way() { core.last_tick } else { ticks::now() };
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
     if session.script.is_some() {
@@ -450,11 +457,9 @@ pub fn call_handler(
     hands: &mut Hands<'_>,
     mut access: Access,
 ) -> bool {
-    let mut outcome = std::mem::take(&mut core.outcome);
-    let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
-    let settings = &*settings;
     access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
-    outcome.caller = gate::caller(core, session, row, args, outcome.caller.is_script);
+    core.outcome.caller = gate::caller(core, session, row, args, core.outcome.caller.is_script);
+    core.prepare_tracking(hands);
     let run = Run {
         row,
         handler,
@@ -462,19 +467,20 @@ pub fn call_handler(
         db: session.client.db,
         now_ms: access.now_ms,
         wall_offset_ms: core.wall_offset_ms,
-        settings,
-        map: &map,
+        settings: &core.settings,
+        map: &core.map,
         access,
+        known: session.plan.known(args),
     };
-    core.prepare_tracking(hands);
-    let failed = execute(hands, run, &mut session.out, &mut outcome);
-    if !outcome.events.is_empty() {
-        core.publish_events(&mut outcome.events);
+    let failed = execute(hands, run, &mut session.out, &mut core.outcome);
+    if !core.outcome.events.is_empty() {
+        let mut events = std::mem::take(&mut core.outcome.events);
+        core.publish_events(&mut events);
+        core.outcome.events = events;
     }
     if session.client.flags & client_flag::TRACKING != 0 {
         core.note_reads(session, row, args, hands);
     }
-    core.outcome = outcome;
     failed
 }
 
