@@ -105,7 +105,9 @@ impl Block {
             // SAFETY: source and target lie in the allocation, which is as large for the new length.
             Some(block) if layout(old).size() == layout(len).size() => unsafe {
                 let place = block.as_ptr().add(HEAD + at);
-                std::ptr::copy(place.add(removed), place.add(room), tail);
+                if removed != room {
+                    std::ptr::copy(place.add(removed), place.add(room), tail);
+                }
                 block
             },
             other => {

@@ -41,6 +41,9 @@ pub fn write_packed_score(text: &mut Vec<u8>, score: f64) {
     }
 }
 
+/// Bytes of a score of each form.
+const WIDTHS: [u8; 8] = [1, 2, 4, 6, 2, 3, 4, 8];
+
 /// Form, bytes and how many of them are meant.
 fn encode_score(score: f64) -> (u8, [u8; 8], usize) {
     let fits = |number: i64, bits: u32| number >> (bits - 1) == number >> 63;
@@ -132,20 +135,31 @@ impl<'t> Encoded<'t> {
     }
 }
 
-/// The first pair of `bytes` and its length; None at the end.
+/// The text of the first pair of `bytes`, and where it ends; None at the end.
 #[inline]
-fn decode(bytes: &[u8]) -> Option<(&[u8], f64, usize)> {
-    let first = *bytes.first()?;
-    let (mut at, mut len) = (1, usize::from(first) & LONG);
+fn decode_text(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (mut at, mut len) = (1, usize::from(*bytes.first()?) & LONG);
     if len == LONG {
         (at, len) = (2, usize::from(*bytes.get(1)?));
         if len == VERY_LONG {
             (at, len) = (6, u32::from_le_bytes(*bytes.get(2..)?.first_chunk()?) as usize);
         }
     }
-    let text = bytes.get(at..at + len)?;
-    let (score, width) = decode_score(first >> 5, &bytes[at + len..])?;
-    Some((text, score, at + len + width))
+    Some((bytes.get(at..at + len)?, at + len))
+}
+
+/// The first pair of `bytes` and its length; None at the end.
+#[inline]
+fn decode(bytes: &[u8]) -> Option<(&[u8], f64, usize)> {
+    let (text, end) = decode_text(bytes)?;
+    let (score, width) = decode_score(bytes[0] >> 5, &bytes[end..])?;
+    Some((text, score, end + width))
+}
+
+/// Whether a pair stands behind the place of `member` with this score.
+#[inline]
+fn is_behind(text: &[u8], own: f64, member: &[u8], score: f64) -> bool {
+    own > score || (own == score && text.cmp(member) == Ordering::Greater)
 }
 
 /// The pairs in order.
@@ -230,70 +244,79 @@ impl Pack {
         Pairs(self.0.bytes())
     }
 
-    /// Where `member` is: the offset and length of its pair; its rank and score.
-    fn find(&self, member: &[u8]) -> Option<(usize, usize, usize, f64)> {
-        let bytes = self.0.bytes();
-        let (mut at, mut rank) = (0, 0);
+    /// Where the pair of `member` is, and its rank.
+    fn find(&self, member: &[u8]) -> Option<(usize, usize)> {
+        let mut bytes = self.0.bytes();
+        let mut rank = 0;
         loop {
-            let (text, score, len) = decode(&bytes[at..])?;
+            let (text, end) = decode_text(bytes)?;
             if text == member {
-                return Some((at, len, rank, score));
+                return Some((self.byte_len() - bytes.len(), rank));
             }
-            at += len;
+            bytes = bytes.get(end + usize::from(WIDTHS[usize::from(bytes[0] >> 5)])..)?;
             rank += 1;
         }
     }
 
+    /// The score and the length of the pair at `at`.
+    fn pair_at(&self, at: usize) -> (f64, usize) {
+        decode(&self.0.bytes()[at..]).map_or((0.0, 0), |(_, score, len)| (score, len))
+    }
+
     /// The score of `member`.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        self.find(member).map(|found| found.3)
+        self.find(member).map(|(at, _)| self.pair_at(at).0)
     }
 
     /// The number of members before `member`, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        self.find(member).map(|found| (found.2, found.3))
-    }
-
-    /// The offset where `member` belongs.
-    fn place(&self, member: &[u8], score: f64) -> usize {
-        let bytes = self.0.bytes();
-        let mut at = 0;
-        while let Some((text, own, len)) = decode(&bytes[at..]) {
-            if own > score || (own == score && text.cmp(member) == Ordering::Greater) {
-                break;
-            }
-            at += len;
-        }
-        at
+        self.find(member).map(|(at, rank)| (rank, self.pair_at(at).0))
     }
 
     /// Adds a member that is not there.
     pub fn insert(&mut self, member: &[u8], score: f64) {
+        let bytes = self.0.bytes();
+        let mut at = 0;
+        while let Some((text, own, len)) = decode(&bytes[at..]) {
+            if is_behind(text, own, member, score) {
+                break;
+            }
+            at += len;
+        }
         let count = self.len() + 1;
-        self.0.splice(self.place(member, score), 0, &Encoded::new(member, score).parts(), count);
+        self.0.splice(at, 0, &Encoded::new(member, score).parts(), count);
     }
 
     /// Removes a member; true if it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        let Some((at, len, ..)) = self.find(member) else { return false };
-        self.0.splice(at, len, &[], self.len() - 1);
+        let Some((at, _)) = self.find(member) else { return false };
+        self.0.splice(at, self.pair_at(at).1, &[], self.len() - 1);
         true
     }
 
     /// Gives a member that is there another score.
     pub fn change(&mut self, member: &[u8], score: f64) {
-        let Some((at, len, ..)) = self.find(member) else { return };
-        let fresh = Encoded::new(member, score);
-        if fresh.len() != len {
-            self.remove(member);
-            return self.insert(member, score);
+        let bytes = self.0.bytes();
+        let (mut old, mut place, mut at) = (None, None, 0);
+        while old.is_none() || place.is_none() {
+            let Some((text, own, len)) = decode(&bytes[at..]) else { break };
+            if old.is_none() && text == member {
+                old = Some((at, len));
+            } else if place.is_none() && is_behind(text, own, member, score) {
+                place = Some(at);
+            }
+            at += len;
         }
-        // Between its old place and the new one, which is that in the set as it still is, everything moves by one pair.
-        let place = self.place(member, score);
+        let (Some((at, old_len)), place) = (old, place.unwrap_or(bytes.len())) else { return };
+        // The new pair first takes the place of the old one, then moves past those in between.
+        let fresh = Encoded::new(member, score);
+        let len = fresh.len();
+        self.0.splice(at, old_len, &fresh.parts(), self.len());
         let bytes = self.0.bytes_mut();
         let to = if place > at {
-            bytes.copy_within(at + len..place, at);
-            place - len
+            let end = place - old_len + len;
+            bytes.copy_within(at + len..end, at);
+            end - len
         } else {
             bytes.copy_within(place..at, place + len);
             place
