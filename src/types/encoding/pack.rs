@@ -1,6 +1,6 @@
 //! `Pack`: a sequence of strings and integers that is only read forwards: a listpack's entries without the lengths behind them.
 //!
-//! Used by small hashes; calls `block` and, for the bytes of an entry, `packed` and `listpack`. Invariant: it was built by its own methods from the canonical
+//! Used by small hashes and sets; calls `block` and, for the bytes of an entry, `packed` and `listpack`. Invariant: it was built by its own methods from the canonical
 //! entries of `packed` (a text that is a number's is kept as the number), so that readers need no error paths and equal texts have equal bytes. Offsets
 //! are of entry starts, the first is 0. Bounds: those of `block`; every call walks. Why not a `ListPack`: ten fields take a tenth less,
 //! and an entry is found by comparing bytes. [`Pack::to_listpack`] makes redis' form where a file or a peer wants it.
@@ -128,6 +128,11 @@ impl Pack {
             }
         }
         None
+    }
+
+    /// Appends an entry.
+    pub fn push(&mut self, element: Element<'_>) {
+        self.splice(self.end(), 0, &[element]);
     }
 
     /// Replaces the entry at `at`.
