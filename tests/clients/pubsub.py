@@ -10,6 +10,16 @@ def next_message(pubsub, seconds=15):
     return wait_until(lambda: pubsub.get_message(timeout=0.5), "a message", seconds)
 
 
+def listen(client, channels=(), patterns=(), shards=()):
+    """A subscriber that has read the server's acknowledgements: from here on it hears everything."""
+    pubsub = client.pubsub()
+    for join, names in ((pubsub.subscribe, channels), (pubsub.psubscribe, patterns), (pubsub.ssubscribe, shards)):
+        if names:
+            join(*names)
+            assert all(next_message(pubsub)["type"].endswith("subscribe") for _ in names)
+    return pubsub
+
+
 def channels_and_patterns():
     client = connect()
     pubsub = client.pubsub()
@@ -35,9 +45,8 @@ def channels_and_patterns():
 
 def shard_channels():
     client = connect()
-    pubsub = client.pubsub(ignore_subscribe_messages=True)
-    pubsub.ssubscribe("orders", "bills")
-    wait_until(lambda: len(client.pubsub_shardchannels()) == 2, "subscribed")
+    pubsub = listen(client, shards=["orders", "bills"])
+    equal(sorted(client.pubsub_shardchannels()), ["bills", "orders"])
     equal(client.publish("orders", "not for shard channels"), 0)
     equal([client.spublish("orders", number) for number in range(20)], [1] * 20)
     got = [next_message(pubsub) for _ in range(20)]
@@ -48,10 +57,10 @@ def shard_channels():
 
 def handlers_in_a_thread():
     client, got = connect(), []
-    pubsub = client.pubsub(ignore_subscribe_messages=True)
+    pubsub = client.pubsub()
     pubsub.subscribe(**{"jobs": lambda message: got.append(message["data"])})
+    equal(next_message(pubsub)["type"], "subscribe")
     thread = pubsub.run_in_thread(sleep_time=0.01)
-    wait_until(lambda: client.pubsub_numsub("jobs") == [("jobs", 1)], "subscribed")
     for number in range(300):
         client.publish("jobs", number)
     wait_until(lambda: len(got) >= 300, "300 messages")
@@ -64,9 +73,7 @@ def handlers_in_a_thread():
 def keyspace_events():
     client = connect()
     client.config_set("notify-keyspace-events", "KEA")
-    pubsub = client.pubsub(ignore_subscribe_messages=True)
-    pubsub.psubscribe("__keyevent@0__:*")
-    wait_until(lambda: client.pubsub_numpat() == 1, "subscribed")
+    pubsub = listen(client, patterns=["__keyevent@0__:*"])
     client.set("key", "value", px=50)
     events = []
     until = time.monotonic() + 10
@@ -81,9 +88,7 @@ def keyspace_events():
 
 def big_messages():
     client = connect()
-    pubsub = client.pubsub(ignore_subscribe_messages=True)
-    pubsub.subscribe("big")
-    wait_until(lambda: client.pubsub_numsub("big") == [("big", 1)], "subscribed")
+    pubsub = listen(client, channels=["big"])
     for size in (1, 1000, 16 * 1024, 40_000, 1_000_000):
         equal(client.publish("big", "x" * size), 1)
         equal(len(next_message(pubsub)["data"]), size)
@@ -93,22 +98,18 @@ def big_messages():
 def a_lost_subscriber_comes_back():
     """redis-py subscribes again by itself; only what was said in between is lost."""
     client = connect()
-    pubsub = client.pubsub(ignore_subscribe_messages=True)
-    pubsub.subscribe("here")
-    pubsub.psubscribe("th*")
-    wait_until(lambda: client.pubsub_numsub("here") == [("here", 1)] and client.pubsub_numpat() == 1, "subscribed")
+    pubsub = listen(client, channels=["here"], patterns=["th*"])
     equal(client.client_kill_filter(_type="pubsub"), 1)
     wait_until(lambda: client.pubsub_numsub("here") == [("here", 0)], "killed")
     equal(client.publish("here", "unheard"), 0)
 
-    def returned():
+    def acknowledged():
         try:
-            pubsub.get_message(timeout=0.01)
+            return pubsub.get_message(timeout=0.5)
         except exceptions.ConnectionError:
-            pass
-        return client.pubsub_numsub("here") == [("here", 1)] and client.pubsub_numpat() == 1
+            return None
 
-    wait_until(returned, "subscribed again")
+    equal(sorted(wait_until(acknowledged, "joined again")["type"] for _ in range(2)), ["psubscribe", "subscribe"])
     client.publish("here", "heard")
     client.publish("there", "too")
     equal([next_message(pubsub)["data"] for _ in range(2)], ["heard", "too"])
@@ -117,10 +118,8 @@ def a_lost_subscriber_comes_back():
 
 def a_crowd():
     client = connect(max_connections=1000)
-    subscribers = [client.pubsub(ignore_subscribe_messages=True) for _ in range(100)]
-    for pubsub in subscribers:
-        pubsub.subscribe("crowd")
-    wait_until(lambda: client.pubsub_numsub("crowd") == [("crowd", 100)], "all subscribed")
+    subscribers = [listen(client, channels=["crowd"]) for _ in range(100)]
+    equal(client.pubsub_numsub("crowd"), [("crowd", 100)])
     for number in range(20):
         equal(client.publish("crowd", number), 100)
     for pubsub in subscribers:
