@@ -203,3 +203,15 @@ fn a_write_beside_a_pin_copies_one_run_and_its_path() {
     }
     println!("longest step of freeing: {longest:?}");
 }
+
+#[test]
+fn a_growing_result_loses_the_sign_of_zero_only_while_small() {
+    let limits = ZSetLimits { max_entries: 3, max_value: 64 };
+    let members: Vec<Vec<u8>> = (0..5).map(|index| vec![b'a' + index]).collect();
+    let zeros = members.iter().map(|member| (member.as_slice(), -0.0));
+    let signs = |set: &ZSet| set.iter().filter(|(_, score)| score.is_sign_negative()).count();
+    let growing = ZSet::from_growing(zeros.clone(), &limits);
+    assert!(growing.is_consistent() && !growing.is_packed());
+    assert_eq!((signs(&growing), growing.len()), (2, 5));
+    assert_eq!(signs(&ZSet::from_members(zeros, &limits)), 5);
+}
