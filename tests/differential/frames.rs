@@ -2,7 +2,8 @@
 //!
 //! Four connections per server, RESP2 and RESP3 mixed, send one command (or transaction) at a time. Behind it every connection sends a marked PING, and what came
 //! before its answer is what the command caused there. Replies must be equal in order, a single push keeps its place among them; several pushes of one step are
-//! compared as a set: redis walks hash tables of patterns, and here the keys of a command may live on different cores. Commands whose acknowledgements come in the order of redis' hash tables (UNSUBSCRIBE
+//! compared as a set: redis walks hash tables of patterns, and here the keys of a command may live on different cores. So are they where others' messages are redirected to: a broadcast one
+//! comes there ahead of the reply that caused it, in redis behind it. Commands whose acknowledgements come in the order of redis' hash tables (UNSUBSCRIBE
 //! without a name) are not sent. `SEEDS` (2), `FRAMES` (1500 steps), `SEED`, `THREADS` as in main.
 
 use std::time::{Duration, Instant};
@@ -165,7 +166,7 @@ fn data(prng: &mut Prng) -> String {
         14 if prng.chance(30) => prng.pick(&["FLUSHALL", "FLUSHDB"]).to_owned(),
         15 => format!("HSET {one} f v"),
         16 => format!("SELECT {}", prng.below(2)),
-        _ => format!("SET {one} {}", prng.below(100)),
+        _ => format!("SET {one} {}", prng.below(20)),
     }
 }
 
@@ -238,10 +239,16 @@ fn run(seed: u64, threads: u32, steps: u64, coverage: &mut Coverage) -> (u64, u6
     let (mut told, mut refused) = (0, 0);
     let mut history = Vec::new();
     let mut listens = [false; CONNECTIONS];
+    let mut targets = [false; CONNECTIONS];
     for number in 0..steps {
         let at = prng.index(CONNECTIONS);
-        let lines = step(&mut prng, listens[at]);
+        // A subscriber of RESP2 may do little else: it does not stay one for long.
+        let is_narrow = listens[at] && protos[at] == 2 && prng.chance(25);
+        let lines = if is_narrow { vec!["RESET".to_owned()] } else { step(&mut prng, listens[at]) };
         listens[at] = (listens[at] || lines[0].contains("SUBSCRIBE")) && lines[0] != "RESET";
+        if let Some((_, target)) = lines[0].split_once("REDIRECT #") {
+            targets[target.parse::<usize>().unwrap()] = true;
+        }
         own.send(at, &lines);
         other.send(at, &lines);
         history.push(format!("{at}> {}", lines.join(" / ")));
@@ -277,7 +284,7 @@ fn run(seed: u64, threads: u32, steps: u64, coverage: &mut Coverage) -> (u64, u6
             refused += (place == at && expected.iter().any(|(_, raw)| raw.first() == Some(&b'-'))) as u64;
             let from = history.len().saturating_sub(env_number("SHOWN", 12) as usize);
             assert!(
-                equal(&got, &expected, threads == 1),
+                equal(&got, &expected, threads == 1 && !targets[place]),
                 "SEED={seed} THREADS={threads} protocols {protos:?}, step {number}, connection {place}\n  ours:\n{}  redis:\n{}  {}",
                 describe(&got),
                 describe(&expected),
