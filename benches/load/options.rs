@@ -39,6 +39,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("--server-cpu", "N", "core of the server (default: the first this process may use)"),
     ("--load-cpu", "N", "core of the load (default: the second)"),
     ("--out", "DIR", "where results.json and the charts go (default $CARGO_TARGET_DIR/load)"),
+    ("--only", "TEXT", "scenario stalls: only the events whose names contain it"),
     ("--traffic", "set|get|mixed|incr|ping", "scenario case: the command (default mixed, half GET)"),
     ("--connections", "N", "scenario case: connections (default 50)"),
     ("--pipeline", "N", "scenario case: requests per batch (default 1)"),
@@ -93,8 +94,17 @@ pub struct Options {
     pub load_cpu: Option<usize>,
     /// Output directory.
     pub out: PathBuf,
+    /// Events of the scenario `stalls`.
+    pub only: Option<String>,
     /// The load of the scenario `case`.
     pub case: Flags,
+}
+
+impl Options {
+    /// Whether an event is to be measured.
+    pub fn wants(&self, event: &str) -> bool {
+        self.only.as_ref().is_none_or(|text| event.contains(text.as_str()))
+    }
 }
 
 /// What the command line asks for.
@@ -120,6 +130,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Outcome<Request> {
         server_cpu: None,
         load_cpu: None,
         out: target.join("load"),
+        only: None,
         case: Flags::default(),
     };
     let mut args = args.filter(|arg| arg != "--bench");
@@ -172,6 +183,7 @@ fn set_flag(options: &mut Options, name: &str, value: &str) -> Outcome<()> {
         }
         "--server-cpu" => options.server_cpu = Some(value.parse().map_err(|_| wrong())?),
         "--load-cpu" => options.load_cpu = Some(value.parse().map_err(|_| wrong())?),
+        "--only" => options.only = Some(value.to_owned()),
         "--out" => options.out = value.into(),
         _ => set_case_flag(&mut options.case, name, value).ok_or_else(wrong)?,
     }

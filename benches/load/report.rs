@@ -78,6 +78,9 @@ pub const EVENT_MS: Metric = metric("command ms", true, false);
 /// The longest step of a shard, as the server counted it.
 pub const STEP_US: Metric = metric("longest step us", true, false);
 
+/// The longest command of a shard, as the server counted it.
+pub const COMMAND_US: Metric = metric("longest command us", true, false);
+
 /// One line of the table.
 pub struct Figure {
     /// The scenario.
@@ -88,6 +91,8 @@ pub struct Figure {
     pub metric: Metric,
     /// The ratio to stay at or under, if the project has set one.
     pub bar: Option<f64>,
+    /// The value of ours to stay at or under, whatever the peer does.
+    pub limit: Option<f64>,
     /// Samples of ours.
     pub ours: Vec<f64>,
     /// Samples of the peer.
@@ -101,9 +106,12 @@ impl Figure {
         Spread::of(&pairs.map(|(ours, peer)| ours / peer).collect::<Vec<_>>())
     }
 
-    /// Whether the median ratio keeps the bar; None without one.
+    /// Whether the median ratio keeps the bar, and every sample of ours the limit; None with neither.
     pub fn keeps_bar(&self) -> Option<bool> {
-        Some(self.ratio()?.median <= self.bar?)
+        match self.limit {
+            Some(limit) => Some(Spread::of(&self.ours)?.max <= limit),
+            None => Some(self.ratio()?.median <= self.bar?),
+        }
     }
 }
 
@@ -189,6 +197,11 @@ impl Report {
         self.figure(case, metric).bar = Some(bar);
     }
 
+    /// Sets the value that no sample of ours may exceed.
+    pub fn set_limit(&mut self, case: &str, metric: Metric, limit: f64) {
+        self.figure(case, metric).limit = Some(limit);
+    }
+
     /// Adds a remark under the scenario's table.
     pub fn note(&mut self, text: String) {
         if !self.notes.iter().any(|(_, known)| *known == text) {
@@ -208,6 +221,7 @@ impl Report {
                 case,
                 metric,
                 bar: None,
+                limit: None,
                 ours: Vec::new(),
                 peer: Vec::new(),
             });
@@ -240,6 +254,7 @@ impl Report {
                     "peer": side(&figure.peer),
                     "ratio": figure.ratio().map(|s| json!({ "median": s.median, "min": s.min, "max": s.max })),
                     "bar": figure.bar,
+                    "limit": figure.limit,
                     "keeps_bar": figure.keeps_bar(),
                 })
             })

@@ -168,10 +168,10 @@ impl Server {
         unsafe { libc::kill(self.child.id() as libc::pid_t, signal) };
     }
 
-    /// The longest step of a shard the server has counted, in µs, if it publishes one (INFO, section Cores).
-    pub fn longest_step_us(&self) -> Outcome<Option<u64>> {
+    /// The largest of a figure that the server counts per core, if it publishes it (INFO, section Cores).
+    pub fn counted(&self, field: &str) -> Outcome<Option<u64>> {
         let info = self.client()?.text(&[b"INFO", b"everything"])?;
-        Ok(largest_value(&info, "longest_step_usec"))
+        Ok(largest_value(&info, field))
     }
 }
 

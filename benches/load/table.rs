@@ -17,7 +17,11 @@ pub fn render(report: &Report, scenario: &str) -> String {
             Some(false) => "MISSED",
             None => "",
         };
-        let bar = figure.bar.map_or(String::new(), |bar| format!("<= {bar:.2} {verdict}"));
+        let bar = match (figure.limit, figure.bar) {
+            (Some(limit), _) => format!("ours <= {limit:.0} {verdict}"),
+            (None, Some(bar)) => format!("<= {bar:.2} {verdict}"),
+            (None, None) => String::new(),
+        };
         rows.push([
             case.to_owned(),
             figure.metric.name.to_owned(),

@@ -215,7 +215,7 @@ impl Dict {
     }
 
     /// Finds a key for changing.
-    #[inline]
+    #[inline(always)]
     pub fn find_mut(&mut self, key: &Key<'_>) -> Option<Found<'_>> {
         let slot = usize::from(key.slot);
         let rec = self.slots.get_mut(slot)?;

@@ -79,7 +79,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         session.client.last_command = Some(row);
         return Verdict::Paused;
     }
-    if session.multi.is_some() && !runs_inside_multi(row.name) {
+    if session.multi.is_some() && !runs_inside_multi(row.full_name) {
         queue(core, session, command, args);
         session.out.simple("QUEUED");
         return Verdict::Answered;
@@ -100,8 +100,8 @@ fn forget_caching(session: &mut Session, last: Option<&Row>) {
     }
 }
 
-fn runs_inside_multi(name: &str) -> bool {
-    matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+fn runs_inside_multi(full_name: &str) -> bool {
+    matches!(full_name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
 /// Control commands that look at every core's shard: within a transaction they must have them in hand.
@@ -133,7 +133,7 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
     match &session.multi {
         None => row.flags.has(flag::DENYOOM),
         Some(multi) if row.name == "exec" => multi.grows_memory,
-        Some(_) => !matches!(row.name, "discard" | "quit" | "reset"),
+        Some(_) => !matches!(row.full_name, "discard" | "quit" | "reset"),
     }
 }
 

@@ -7,11 +7,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::process::Command;
 use std::time::Duration;
 
 use support::client::wait_until;
 use support::prng::env_number;
+use support::python;
 use support::server::Server;
 
 /// What a round may not change.
@@ -23,19 +23,8 @@ struct Figures {
 }
 
 fn run_script(server: &Server, operations: u64, seed: u64) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/churn/churn.py");
-    let output = Command::new("python3")
-        .args([script, &server.port.to_string(), &operations.to_string(), &seed.to_string()])
-        .output()
-        .expect("python3 is missing: apt-get install -y python3 python3-pip && pip install redis");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    println!("{text}");
-    assert!(
-        !errors.contains("No module named"),
-        "redis-py is missing\n  install: pip install --break-system-packages redis"
-    );
-    assert!(output.status.success(), "seed {seed}: {text}\n{errors}");
+    let args = [server.port.into(), operations, seed].map(|number: u64| number.to_string());
+    println!("{}", python::run("churn/churn.py", &args));
 }
 
 fn info_number(server: &Server, field: &str) -> u64 {

@@ -1,47 +1,14 @@
-//! Pub/sub as applications use it (redis-py, against shoal and redis-server alike), and the order of messages over cores.
+//! The order of messages over cores: publishers everywhere, one channel, and every subscriber, by channel or by shard channel, must report the same sequence.
 //!
-//! `usage.py` is the same program for every server. `all_subscribers_see_one_order` is about several cores: publishers everywhere, one channel,
-//! and every subscriber, by channel or by shard channel, must report the same sequence. `PUBSUB_MESSAGES` (2000 per publisher).
+//! What applications do with pub/sub is in tests/clients/pubsub.py. `PUBSUB_MESSAGES` (2000 per publisher).
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::process::Command;
-
 use support::prng::env_number;
 use support::reply::Value;
-use support::server::{Plan, Server};
-
-fn usage(mut server: Server) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pubsub/usage.py");
-    let output = Command::new("python3")
-        .args([script, &server.port.to_string()])
-        .output()
-        .expect("python3 is missing: apt-get install -y python3 python3-pip && pip install redis");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !errors.contains("No module named"),
-        "redis-py is missing\n  install: pip install --break-system-packages redis"
-    );
-    assert!(output.status.success(), "{}\n{errors}", String::from_utf8_lossy(&output.stdout));
-    server.assert_healthy();
-}
-
-#[test]
-fn redis_py_on_redis() {
-    usage(Plan::redis().start());
-}
-
-#[test]
-fn redis_py_on_one_core() {
-    usage(Plan::shoal(1).start());
-}
-
-#[test]
-fn redis_py_on_three_cores() {
-    usage(Plan::shoal(3).start());
-}
+use support::server::Server;
 
 #[test]
 fn all_subscribers_see_one_order() {

@@ -10,5 +10,6 @@ pub mod client;
 pub mod coverage;
 pub mod prng;
 pub mod proxy;
+pub mod python;
 pub mod reply;
 pub mod server;

@@ -1,9 +1,11 @@
-//! `stalls`: one client sends huge commands while another PINGs every ms: what the PINGs notice.
+//! `stalls`: one client sends huge commands while another PINGs every ms: what the PINGs notice. [`large`] does so for every way to build, read and delete the five types.
 //!
 //! The PINGs run in an open loop (a stall of 50 ms is seen by 50 of them) with real-time priority if that is granted, for the
 //! client of the huge command shares the load's core. For a server that counts it (INFO `longest_step_usec`), the longest
 //! step of a shard is read as well; issue 2 wants it under 500 µs save for KEYS. p99.9 of 1,000 to 3,000 PINGs is
 //! nearly their maximum: read both.
+
+mod large;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use crate::Outcome;
 use crate::bench::{self, Bench, Side};
 use crate::client::{self, Client};
 use crate::generator::{self, Keys, Pace, Plan, Traffic};
-use crate::report::{EVENT_MS, MAX_US, P99_US, P999_US, Report, STEP_US};
+use crate::report::{COMMAND_US, EVENT_MS, MAX_US, P99_US, P999_US, Report, STEP_US};
 use crate::sample::fill;
 use crate::server::Server;
 
@@ -45,22 +47,35 @@ const EVENTS: &[Event] = &[
 
 /// Runs the scenario.
 pub fn run(bench: &Bench, report: &mut Report) -> Outcome<()> {
-    for event in EVENTS {
+    for event in EVENTS.iter().filter(|event| bench.options.wants(event.name)) {
         let servers = bench.start_both()?;
         bench::alternate(&servers, bench.options.pairs, |side, server| {
-            observe(bench, report, event, side, server)
+            let mut client = server.client()?;
+            (event.prepare)(bench, server, &mut client)?;
+            observe(bench, report, event.name, side, server, &mut client, event.act)
         })?;
         if event.name != "nothing" {
             report.set_bar(event.name, P999_US, 1.0);
         }
     }
-    Ok(())
+    large::run(bench, report)
 }
 
-/// Prepares, then lets the PINGs run across the event.
-fn observe(bench: &Bench, report: &mut Report, event: &Event, side: Side, server: &Server) -> Outcome<()> {
-    let mut client = server.client()?;
-    (event.prepare)(bench, server, &mut client)?;
+/// What is done while the PINGs run.
+trait EventAct: FnOnce(&Bench, &mut Client) -> Outcome<()> {}
+
+impl<F: FnOnce(&Bench, &mut Client) -> Outcome<()>> EventAct for F {}
+
+/// Lets the PINGs run across what `act` does.
+fn observe(
+    bench: &Bench,
+    report: &mut Report,
+    name: &str,
+    side: Side,
+    server: &Server,
+    client: &mut Client,
+    act: impl EventAct,
+) -> Outcome<()> {
     client.call(&[b"CONFIG", b"RESETSTAT"])?;
     let plan = Plan {
         port: server.port,
@@ -77,7 +92,7 @@ fn observe(bench: &Bench, report: &mut Report, event: &Event, side: Side, server
         let pinger = scope.spawn(|| generator::run_until(&plan, bench.load_cpu, &stop, true));
         let timed = sleep_ms(300).and_then(|()| {
             let started = Instant::now();
-            (event.act)(bench, &mut client)?;
+            act(bench, client)?;
             let took = started.elapsed();
             // What the command left behind to be done is watched, too.
             sleep_ms(500).map(|()| took)
@@ -87,12 +102,14 @@ fn observe(bench: &Bench, report: &mut Report, event: &Event, side: Side, server
         (pings, timed)
     });
     let ((pings, preferred), took) = (pings?, took?);
-    report.add(side, event.name, EVENT_MS, took.as_secs_f64() * 1e3);
-    report.add(side, event.name, P99_US, pings.latency.p99_us);
-    report.add(side, event.name, P999_US, pings.latency.p999_us);
-    report.add(side, event.name, MAX_US, pings.latency.max_us);
-    if let Some(step_us) = server.longest_step_us()? {
-        report.add(side, event.name, STEP_US, step_us as f64);
+    report.add(side, name, EVENT_MS, took.as_secs_f64() * 1e3);
+    report.add(side, name, P99_US, pings.latency.p99_us);
+    report.add(side, name, P999_US, pings.latency.p999_us);
+    report.add(side, name, MAX_US, pings.latency.max_us);
+    for (metric, field) in [(STEP_US, "longest_step_usec"), (COMMAND_US, "longest_command_usec")] {
+        if let Some(us) = server.counted(field)? {
+            report.add(side, name, metric, us as f64);
+        }
     }
     let priority = if preferred { "real-time" } else { "ordinary (no privilege for more)" };
     report.note(format!("PINGs every ms, one connection, priority {priority}"));
