@@ -84,14 +84,6 @@ impl Hash {
         Self { repr, changed: false }
     }
 
-    /// Bytes that no pin shares (tests).
-    pub fn own_table_bytes(&self) -> usize {
-        match self.form() {
-            Form::Pack(..) => 0,
-            Form::Table(table) => table.fields.own_bytes(|own| own.heap_bytes()),
-        }
-    }
-
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
     pub fn from_pack(pack: ListPack) -> Option<Self> {
         let fields: Vec<Vec<u8>> =
