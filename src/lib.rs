@@ -13,10 +13,10 @@
 //! | L1 | [`runtime`] | one glommio executor per core, our io_uring socket ring, the mesh, the process' limits and affinity |
 //! | L1 | [`resp`] | RESP2 and RESP3 as bytes: reading commands, writing replies |
 //! | L1 | [`config`] | one table of directives: files, command line, CONFIG, `--help`, hot [`config::Settings`] |
-//! | L2 | [`types`] | values and their encodings (so far: hashes; strings live in the entry itself) |
+//! | L2 | [`types`] | values and their encodings (strings live in the entry itself) |
 //! | L2 | [`keyspace`] | a core's keys: slot tables, entries, expiry, eviction, WATCH versions, SCAN, digests |
 //! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, gathering the logs by offset |
-//! | L3 | [`rdb`] | empty yet |
+//! | L3 | [`rdb`] | values as redis' RDB writes them, there and back: DUMP and RESTORE payloads |
 //! | L4 | [`command`] | one row per command, the handlers by family, every error text, key specs |
 //! | L4 | [`acl`] | users and their rules, the check before a command, ACL LOG, the ACL file; pure, beside `command` so that scripts (L5) can ask |
 //! | L5 | [`shard`] | keyspace + log of a core; [`shard::execute`], the one door for writes; lending; upkeep |
@@ -42,7 +42,8 @@
 //! 4. **Route.** [`session::route`]: the row's key positions -> [`base::slot`] -> [`command::SlotMap`] -> the set of cores.
 //! 5. **Go there.** One core, this one: a plain call. One core, another (our case): the `Box<Session>`, unread input and unsent replies
 //!    included, becomes a message of [`runtime::mesh`] and leaves at the end of this turn; on core 1 `run` parses the command again and
-//!    does not admit it again. Several cores: see below. If the shard is lent at the moment, the session waits in `Core::waiting`.
+//!    does not admit it again. Several cores: see below. If the shard is lent at the moment, the session waits in `Core::waiting`. A core between two turns has
+//!    its shard at its *berth* ([`session::berth`]): then the session need not go, it borrows the shard for as long as it runs and gives it back.
 //! 6. **Execute.** `run` takes the shard out of the core and calls [`shard::execute::execute`], which calls the row's handler
 //!    (`command::string::set`) with a [`command::Cx`]; the handler writes through [`keyspace::Db`], which judges expiry by the time of the turn.
 //! 7. **Effect.** The handler calls `propagate` (or `propagate_as`: `EX 10` leaves as `PXAT ms`). With a reader attached the effect is added
@@ -83,6 +84,12 @@
 //! 4. Only a waiter's home core takes the parked session: to serve it, for its time-out, CLIENT UNBLOCK or its end. So exactly one of them happens.
 //! 5. Serving BLMOVE writes a second key. A unit that may set that off collects that key's shard before it begins ([`session::widen`]).
 //!
+//! # Scripts
+//!
+//! A script is a transaction whose commands nobody knows beforehand ([`session::script`]): it gets the shards of its declared keys if its text shows that it touches no others
+//! (`command::script`), else all of them; its calls go through [`shard::execute`] like queued commands, and its effects are one unit. A late one lets its
+//! core answer others meanwhile ([`session::busy`]).
+//!
 //! # Rules that hold everywhere
 //!
 //! - A session, and a shard, is owned by exactly one core or one message at a time. There is no lock on the path of a command.
@@ -96,6 +103,7 @@
 //!
 //! | word | meaning |
 //! |---|---|
+//! | berth | where a core's shard lies between its turns, for others to borrow: [`session::berth`] |
 //! | slot | CRC16/XMODEM of the key or its `{tag}`, mod 16384; each belongs to one core |
 //! | shard | one core's keys (all databases) and log: [`shard::Shard`] |
 //! | lent | of a shard: away with a transaction; its core has `None` in its place meanwhile |

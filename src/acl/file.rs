@@ -19,6 +19,11 @@ pub fn merge_parentheses(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, usize> {
     let mut open: Option<(usize, Vec<u8>)> = None;
     for (index, word) in words.iter().enumerate() {
         let closes = word.last() == Some(&b')');
+        if word.first() == Some(&b'(') && !closes {
+            // As redis 7.0: one that opens inside another drops what that had.
+            open = Some((index, word.clone()));
+            continue;
+        }
         match open.as_mut() {
             Some((_, selector)) => {
                 selector.push(b' ');
@@ -27,7 +32,6 @@ pub fn merge_parentheses(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, usize> {
                     merged.push(selector);
                 }
             }
-            None if word.first() == Some(&b'(') && !closes => open = Some((index, word.clone())),
             None => merged.push(word.clone()),
         }
     }

@@ -45,10 +45,14 @@ pub fn per_us() -> u64 {
     (rate() * 1000 / 1024).max(1)
 }
 
+/// Nanoseconds of a tick, times 2^32.
+static INVERSE: OnceLock<u64> = OnceLock::new();
+
 /// Nanoseconds of a number of ticks.
 #[inline]
 pub fn to_ns(ticks: u64) -> u64 {
-    (ticks as u128 * 1024 / rate() as u128) as u64
+    let inverse = *INVERSE.get_or_init(|| (1024 << 32) / rate());
+    ((u128::from(ticks) * u128::from(inverse)) >> 32) as u64
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::base::number::{parse_i64, parse_long_double};
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
 use crate::keyspace::{Key, Probe, ValueType};
-use crate::resp::OwnedCommand;
+use crate::resp::{Out, OwnedCommand};
 
 /// What a blocked client gets when its time is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,26 @@ pub enum OnTimeout {
     NullArray,
     /// A null (`$-1`, or `_`).
     Null,
+    /// How many replicas have acknowledged (WAIT).
+    Acks,
+    /// Whether the own append only file has it, and of how many replicas (WAITAOF).
+    AofAcks,
+}
+
+impl OnTimeout {
+    /// Writes it.
+    pub fn write(self, out: &mut Out) {
+        match self {
+            Self::NullArray => out.null_array(),
+            Self::Null => out.null(),
+            Self::Acks => out.integer(0),
+            Self::AofAcks => {
+                out.array(2);
+                out.integer(0);
+                out.integer(0);
+            }
+        }
+    }
 }
 
 /// A key to wait for; the probe may know better when it is worth waking (`None`: whenever the key is of the right type).

@@ -178,6 +178,8 @@ pub struct Cx<'a> {
     pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
+    /// One of the words as a key, if it has been hashed already.
+    pub known: Key<'a>,
     /// The open batch of the log; `None` while nobody reads.
     pub staging: Option<&'a mut Staging>,
     /// What was done.
@@ -205,7 +207,11 @@ impl<'a> Cx<'a> {
     /// Word `index` as a key.
     #[inline]
     pub fn key(&self, index: usize) -> Key<'a> {
-        Key::new(self.args.get(index))
+        let word = self.args.get(index);
+        match !word.is_empty() && std::ptr::eq(word, self.known.bytes) {
+            true => self.known,
+            false => Key::new(word),
+        }
     }
 
     /// Any bytes as a key.
@@ -322,13 +328,17 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// `WrongType` if the key holds something else.
     pub fn open_as<T: Stored>(&mut self, key: &Key<'_>) -> Result<EntryMut<'_>, ReplyError> {
-        // Looked up twice when it is there: a borrow that outlives the miss cannot be expressed yet.
-        if self.write_as::<T>(key)?.is_none() {
-            self.notify(notify::NEW, "new", key.bytes);
-            return Ok(self.dbm(key).create(key, NewValue::from(T::default())));
+        let this: *mut Self = self;
+        // SAFETY: this borrow of `self` lives on only where its entry is returned, and then nothing below runs. The compiler cannot see that yet (it takes a
+        // borrow that is returned on one path to hold on all of them), and a second lookup would be a tenth of a small LPUSH.
+        if let Some(entry) = unsafe { &mut *this }.lookup_write(key) {
+            return match entry.get().get::<T>() {
+                Some(_) => Ok(entry),
+                None => Err(ReplyError::WrongType),
+            };
         }
-        self.access.touch = false;
-        self.lookup_write(key).ok_or(ReplyError::WrongType)
+        self.notify(notify::NEW, "new", key.bytes);
+        Ok(self.dbm(key).create(key, NewValue::from(T::default())))
     }
 
     /// A change really happened: it leaves with the words it came with.

@@ -6,7 +6,7 @@
 //!
 //! Open addressing over names folded to lower case:
 //! ```text
-//! slot (32 bytes):  words[3] the name, NUL padded | parent id (TOP: none) | name's length | command id (FREE: empty)
+//! slot (32 bytes):  words[3] the name, NUL padded | name's length, parent id (TOP: none) | command id (FREE: empty)
 //! ```
 //! Subcommands lie in the same array, told apart by their parent's id. Names longer than 24 bytes (only rename-command makes such)
 //! are kept in a list beside it. Invariant: at most half of the slots are taken, so a probe ends. Ids are dense, so statistics are arrays.
@@ -75,9 +75,15 @@ struct Entry {
 #[repr(C, align(32))]
 struct Slot {
     words: [u64; 3],
-    parent: u16,
-    len: u16,
+    /// Parent and length, as [`tag`] joins them.
+    tag: u32,
     command: u16,
+}
+
+/// Parent and length of a name, compared as one.
+#[inline]
+const fn tag(parent: u16, len: usize) -> u32 {
+    (parent as u32) << 16 | len as u32 & 0xffff
 }
 
 /// The served commands.
@@ -213,12 +219,16 @@ impl Table {
             return self.get_long(name, parent);
         }
         let words = fold(name);
+        let [first, second, third] = words;
+        let tag = tag(parent, name.len());
         let mut at = self.place(&words, parent);
         loop {
             let slot = &self.slots[at];
-            if slot.words == words
-                && slot.len == name.len() as u16
-                && slot.parent == parent
+            // Word by word: as arrays they would go through memory.
+            if slot.words[0] == first
+                && slot.tag == tag
+                && slot.words[1] == second
+                && slot.words[2] == third
                 && slot.command != FREE
             {
                 return Some(slot.command);
@@ -246,7 +256,8 @@ impl Table {
     fn index(&mut self) {
         let count = (self.entries.len() * 2).next_power_of_two().max(64);
         self.shift = 64 - count.trailing_zeros();
-        self.slots = vec![Slot { words: [0; 3], parent: TOP, len: u16::MAX, command: FREE }; count].into();
+        self.slots =
+            vec![Slot { words: [0; 3], tag: tag(TOP, usize::from(u16::MAX)), command: FREE }; count].into();
         self.long.clear();
         for id in 0..self.entries.len() {
             let Entry { parent, name: Some(name), .. } = &self.entries[id] else { continue };
@@ -259,13 +270,13 @@ impl Table {
             while self.slots[at].command != FREE {
                 at = (at + 1) & (count - 1);
             }
-            self.slots[at] = Slot { words, parent: *parent, len: name.len() as u16, command: id as u16 };
+            self.slots[at] = Slot { words, tag: tag(*parent, name.len()), command: id as u16 };
         }
     }
 }
 
 /// A name of at most 24 bytes in lower case, NUL padded.
-#[inline]
+#[inline(always)]
 fn fold(name: &[u8]) -> [u64; 3] {
     if name.len() <= 8 {
         return [lower(load(name)), 0, 0];
@@ -276,7 +287,7 @@ fn fold(name: &[u8]) -> [u64; 3] {
 }
 
 /// Up to 8 bytes, little endian; overlapping loads instead of a loop.
-#[inline]
+#[inline(always)]
 fn load(bytes: &[u8]) -> u64 {
     let len = bytes.len();
     if let Ok(eight) = <[u8; 8]>::try_from(bytes) {

@@ -42,6 +42,8 @@ pub mod flag {
     pub const MAY_REPLICATE: u32 = 1 << 20;
     /// Served only where `enable-debug-command` / `enable-module-command` allow it.
     pub const PROTECTED: u32 = 1 << 21;
+    /// May block, although COMMAND does not say so (WAIT, WAITAOF).
+    pub const WAITS: u32 = 1 << 22;
 }
 
 /// Names of the listed flags by bit; shorter than the number of bits: hidden flags have none.

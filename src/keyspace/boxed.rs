@@ -1,9 +1,10 @@
-//! `Boxed`: the values that live outside their entry, behind one pointer; the one list of such types.
+//! `Boxed`: the values that live outside their entry, behind one word; the one list of such types.
 //!
-//! Used by `entry` (which stores the kind in its header and the pointer inline) and `trash`. A new value type (a collection)
+//! Used by `entry` (which stores the kind in its header and the word inline) and `trash`. A new value type (a collection)
 //! is one line of `collections!` here, one `Kind`, one `ValueType`, and one arm of `ValueRef`, digest and COPY. Invariant: `from_raw` gets exactly
 //! what `into_raw` gave; a kind and its Rust type belong together ([`Stored`]).
 use super::entry::{Kind, ValueMut, ValueRef, ValueType};
+use super::held::{Held, WORD};
 use crate::base::memory::good_size;
 use crate::types::collection::Collection;
 use crate::types::hash::Hash;
@@ -37,17 +38,17 @@ macro_rules! collections {
             Shared(Box<Bytes>),
             $(
                 #[doc = concat!("A ", stringify!($name), ".")]
-                $name(Box<$name>),
+                $name(Held<$name>),
             )*
         }
 
         impl Boxed {
-            /// Its kind and pointer; ownership goes with the pointer.
+            /// Its kind and word; ownership goes with the word.
             pub(super) fn into_raw(self) -> (Kind, *mut u8) {
                 match self {
                     Self::Blob(value) => (Kind::Blob, Box::into_raw(value).cast()),
                     Self::Shared(value) => (Kind::Shared, Box::into_raw(value).cast()),
-                    $(Self::$name(value) => (Kind::$name, Box::into_raw(value).cast()),)*
+                    $(Self::$name(value) => (Kind::$name, value.into_raw()),)*
                 }
             }
 
@@ -56,13 +57,13 @@ macro_rules! collections {
             /// # Safety
             /// `pointer` and `kind` came from one `into_raw` and are taken back once.
             pub(super) unsafe fn from_raw(kind: Kind, pointer: *mut u8) -> Option<Self> {
-                // SAFETY: the caller's promise; the kind says which Box it was.
+                // SAFETY: the caller's promise; the kind says which Box or Held it was.
                 unsafe {
                     match kind {
                         Kind::Int | Kind::Inline => None,
                         Kind::Blob => Some(Self::Blob(Box::from_raw(pointer.cast()))),
                         Kind::Shared => Some(Self::Shared(Box::from_raw(pointer.cast()))),
-                        $(Kind::$name => Some(Self::$name(Box::from_raw(pointer.cast()))),)*
+                        $(Kind::$name => Some(Self::$name(Held::from_raw(pointer))),)*
                     }
                 }
             }
@@ -71,7 +72,7 @@ macro_rules! collections {
             fn collection(&self) -> Option<&dyn Collection> {
                 match self {
                     Self::Blob(_) | Self::Shared(_) => None,
-                    $(Self::$name(value) => Some(&**value),)*
+                    $(Self::$name(value) => Some(value.get()),)*
                 }
             }
 
@@ -79,7 +80,7 @@ macro_rules! collections {
             fn collection_mut(&mut self) -> Option<&mut dyn Collection> {
                 match self {
                     Self::Blob(_) | Self::Shared(_) => None,
-                    $(Self::$name(value) => Some(&mut **value),)*
+                    $(Self::$name(value) => Some(value.get_mut()),)*
                 }
             }
         }
@@ -110,7 +111,7 @@ macro_rules! collections {
                 const TYPE: ValueType = ValueType::$name;
 
                 fn boxed(self) -> Boxed {
-                    Boxed::$name(Box::new(self))
+                    Boxed::$name(Held::new(self))
                 }
 
                 fn of(value: ValueRef<'_>) -> Option<&Self> {
@@ -155,7 +156,8 @@ pub(super) fn shared_bytes(shared: &Bytes) -> usize {
     good_size(size_of::<Bytes>()) + good_size(shared.len())
 }
 
-/// Bytes of a collection and its box.
+/// Bytes of a collection and its box, if it has one.
 pub(super) fn collection_bytes(collection: &dyn Collection) -> usize {
-    good_size(collection.own_bytes()) + collection.heap_bytes()
+    let own = collection.own_bytes();
+    collection.heap_bytes() + if own > WORD { good_size(own) } else { 0 }
 }

@@ -70,29 +70,36 @@ pub struct Db<'a> {
     pub(super) access: Access,
 }
 
-/// What is left of a live key when the fields of a hash whose time is over are gone, hidden or ignored, by the rule.
-#[inline]
-fn present<'a>(found: Found<'a>, common: &mut Common, index: usize, access: Access) -> Option<Found<'a>> {
-    let now_ms = if access.expiry == ExpiryRule::Ignore { 0 } else { access.now_ms };
-    if found.get().show(now_ms) && access.expiry == ExpiryRule::Delete {
-        return fields::drain_met(found, common, index, now_ms);
-    }
-    Some(found)
-}
-
 impl<'a> Db<'a> {
     /// The key in place unless its time is over; handles the latter by the rule.
-    #[inline]
-    fn find_live(self, key: &Key<'_>) -> Option<(Found<'a>, &'a mut Common)> {
+    #[inline(always)]
+    fn find_live(mut self, key: &Key<'_>) -> Option<(Found<'a>, &'a mut Common)> {
+        if !self.dict.timed().is_empty() {
+            self.settle_fields(key);
+        }
         let found = self.dict.find_mut(key)?;
         if self.access.expiry == ExpiryRule::Ignore || !found.get().is_expired(self.access.now_ms) {
-            let found = present(found, self.common, self.index, self.access)?;
             return Some((found, self.common));
         }
         if self.access.expiry == ExpiryRule::Delete {
             self.common.depart(self.index, found.remove(), DepartedWhy::Expired);
         }
         None
+    }
+
+    /// Of a live hash the fields whose time is over go, are hidden or ignored, by the rule; it goes with the last one. A lookup of its own: the way of all
+    /// other keys stays short.
+    #[cold]
+    fn settle_fields(&mut self, key: &Key<'_>) {
+        let ignores = self.access.expiry == ExpiryRule::Ignore;
+        let now_ms = if ignores { 0 } else { self.access.now_ms };
+        let Some(found) = self.dict.find_mut(key) else { return };
+        if !found.get().is_expired(now_ms)
+            && found.get().show(now_ms)
+            && self.access.expiry == ExpiryRule::Delete
+        {
+            fields::drain_met(found, self.common, self.index, now_ms);
+        }
     }
 
     /// The same handle again, for a shorter time.
@@ -109,7 +116,10 @@ impl<'a> Db<'a> {
 
     /// Looks a key up for reading: counts hit or miss, freshens.
     #[inline]
-    pub fn read(self, key: &Key<'_>) -> Option<Entry<'a>> {
+    pub fn read(mut self, key: &Key<'_>) -> Option<Entry<'a>> {
+        if !self.dict.timed().is_empty() {
+            self.settle_fields(key);
+        }
         let Db { dict, common, index, access } = self;
         // Not through find_live: a miss must be counted too.
         let live = match dict.find_mut(key) {
@@ -124,7 +134,6 @@ impl<'a> Db<'a> {
             }
             None => None,
         };
-        let live = live.and_then(|found| present(found, common, index, access));
         if access.count_stats {
             match live {
                 Some(_) => common.stats.hits += 1,
@@ -148,7 +157,7 @@ impl<'a> Db<'a> {
     }
 
     /// Looks a key up for changing it; freshens, counts nothing.
-    #[inline]
+    #[inline(always)]
     pub fn write(self, key: &Key<'_>) -> Option<EntryMut<'a>> {
         let (index, access) = (self.index, self.access);
         let (found, common) = self.find_live(key)?;

@@ -182,6 +182,11 @@ impl Dict {
         &self.timed
     }
 
+    /// The same, for taking one out that is not there any more.
+    pub fn timed_mut(&mut self) -> &mut TimedHashes {
+        &mut self.timed
+    }
+
     /// The slot tables and the filing of its hashes, for the trash.
     pub(super) fn into_parts(self) -> (Vec<SlotRec>, TimedHashes) {
         (self.slots, self.timed)
@@ -210,7 +215,7 @@ impl Dict {
     }
 
     /// Finds a key for changing.
-    #[inline]
+    #[inline(always)]
     pub fn find_mut(&mut self, key: &Key<'_>) -> Option<Found<'_>> {
         let slot = usize::from(key.slot);
         let rec = self.slots.get_mut(slot)?;

@@ -4,15 +4,16 @@
 //! ```text
 //! 0                          4        8            (8|16)                            then
 //! kind 5 | flags 3 | lru 24  key_len  [expire_at]  Int: i64, Inline: val_len u32,    key bytes [value bytes]
-//!                                                  else: pointer of a `Boxed`
+//!                                                  else: the word of a `Boxed`
 //! ```
 //! Invariant: an [`OwnedEntry`](super::owned_entry::OwnedEntry) owns a live block of `good_size(total)` bytes, where `total` follows from the header, all of
-//! it written; the pointer of a boxed kind is an owned `Box` of that kind. Only this file,
+//! it written; the word of a boxed kind owns a value of that kind. Only this file,
 //! `owned_entry` (making and changing) and `boxed` know the layout.
 //! Bounds: an inline value has at most [`INLINE_MAX`] bytes; key and value at most u32::MAX (protocol: 512 MB).
 //! Why not an enum of Strings: 16+64 bytes fit a 96-byte class this way, everything included. `Entry` is a handle, not a
 //! reference to a header struct, because a `&Header` may not be used to read the bytes behind it.
 use super::boxed::{Stored, blob_bytes, collection_bytes, shared_bytes};
+use super::held::Held;
 use super::owned_entry::OwnedEntry;
 use crate::base::memory::good_size;
 use crate::types::element::Element;
@@ -242,15 +243,15 @@ impl<'a> Entry<'a> {
             // SAFETY: as above.
             Kind::Shared => ValueRef::Shared(unsafe { &*self.boxed_ptr().cast::<Bytes>() }),
             // SAFETY: as above.
-            Kind::Hash => ValueRef::Hash(unsafe { &*self.boxed_ptr().cast::<Hash>() }),
+            Kind::Hash => ValueRef::Hash(unsafe { &*Held::<Hash>::place(self.payload()) }),
             // SAFETY: as above.
-            Kind::List => ValueRef::List(unsafe { &*self.boxed_ptr().cast::<List>() }),
+            Kind::List => ValueRef::List(unsafe { &*Held::<List>::place(self.payload()) }),
             // SAFETY: as above.
-            Kind::Set => ValueRef::Set(unsafe { &*self.boxed_ptr().cast::<Set>() }),
+            Kind::Set => ValueRef::Set(unsafe { &*Held::<Set>::place(self.payload()) }),
             // SAFETY: as above.
-            Kind::ZSet => ValueRef::ZSet(unsafe { &*self.boxed_ptr().cast::<ZSet>() }),
+            Kind::ZSet => ValueRef::ZSet(unsafe { &*Held::<ZSet>::place(self.payload()) }),
             // SAFETY: as above.
-            Kind::Stream => ValueRef::Stream(unsafe { &*self.boxed_ptr().cast::<Stream>() }),
+            Kind::Stream => ValueRef::Stream(unsafe { &*Held::<Stream>::place(self.payload()) }),
         }
     }
 

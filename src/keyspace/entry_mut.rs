@@ -20,6 +20,7 @@ pub struct EntryMut<'a> {
 }
 
 impl<'a> EntryMut<'a> {
+    #[inline(always)]
     pub(super) fn new(found: Found<'a>, common: &'a mut Common, db: usize, now_ms: u64) -> Self {
         Self { found: Some(found), common, db, now_ms, open_bytes: None, changed: false }
     }
@@ -109,6 +110,7 @@ impl<'a> EntryMut<'a> {
     }
 
     /// Settles the accounts of `get_mut`.
+    #[inline]
     fn close(&mut self) {
         let Some(before) = self.open_bytes.take() else { return };
         let found = self.found_mut();
@@ -123,6 +125,7 @@ impl<'a> EntryMut<'a> {
 }
 
 impl Drop for EntryMut<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.found.is_none() {
             return;

@@ -37,6 +37,12 @@ impl TimedHashes {
         }
     }
 
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.filed.is_empty()
+    }
+
     /// Takes out the hash of `key`, filed under `filed_ms`.
     pub fn forget(&mut self, key: &[u8], filed_ms: u64) {
         if filed_ms != NEVER {
@@ -50,8 +56,8 @@ impl TimedHashes {
         self.filed.is_empty()
     }
 
-    fn first_due(&self, now_ms: u64) -> Option<Box<[u8]>> {
-        self.filed.first().filter(|(due, _)| *due < now_ms).map(|(_, key)| key.clone())
+    fn first_due(&self, now_ms: u64) -> Option<(u64, Box<[u8]>)> {
+        self.filed.first().filter(|(due, _)| *due < now_ms).cloned()
     }
 }
 
@@ -79,18 +85,12 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Drains a hash; None if no field is left and the key went. The second says whether nothing is due any more.
-pub(super) fn drain<'a>(
-    mut found: Found<'a>,
-    common: &mut Common,
-    db: usize,
-    now_ms: u64,
-    budget: usize,
-) -> (Option<Found<'a>>, bool) {
+/// Drains a hash; the key goes with its last field.
+fn drain(mut found: Found<'_>, common: &mut Common, db: usize, now_ms: u64, budget: usize) {
     let before = found.get().heap_bytes();
     let key: Box<[u8]> = found.get().key().into();
     let mut fields: Vec<Box<[u8]>> = Vec::new();
-    let ValueMut::Hash(hash) = found.get_mut() else { return (Some(found), true) };
+    let ValueMut::Hash(hash) = found.get_mut() else { return };
     let done = hash.drain(now_ms, budget, |field| fields.push(field.into()));
     let (emptied, changed) = (done && hash.is_empty(), hash.take_changed());
     let after = found.get().heap_bytes();
@@ -105,19 +105,12 @@ pub(super) fn drain<'a>(
     }
     if emptied {
         common.discard(found.remove());
-        return (None, true);
     }
-    (Some(found), done)
 }
 
 /// Drains what a command meets, a bounded part of it.
-pub(super) fn drain_met<'a>(
-    found: Found<'a>,
-    common: &mut Common,
-    db: usize,
-    now_ms: u64,
-) -> Option<Found<'a>> {
-    drain(found, common, db, now_ms, MET_SEGMENTS).0
+pub(super) fn drain_met(found: Found<'_>, common: &mut Common, db: usize, now_ms: u64) {
+    drain(found, common, db, now_ms, MET_SEGMENTS);
 }
 
 impl Keyspace {
@@ -125,7 +118,7 @@ impl Keyspace {
     pub fn fields_step(&mut self, now_ms: u64, budget: usize) -> bool {
         let mut left = budget;
         for db in 0..self.dicts.len() {
-            while let Some(name) = self.dicts[db].timed().first_due(now_ms) {
+            while let Some((due_ms, name)) = self.dicts[db].timed().first_due(now_ms) {
                 if left == 0 {
                     return false;
                 }
@@ -134,7 +127,10 @@ impl Keyspace {
                     Some(found) => {
                         drain(found, &mut self.common, db, now_ms, STEP_SEGMENTS);
                     }
-                    None => unreachable!("a hash that left was forgotten"),
+                    None => {
+                        debug_assert!(false, "a hash that left was forgotten");
+                        self.dicts[db].timed_mut().forget(&name, due_ms);
+                    }
                 }
             }
         }

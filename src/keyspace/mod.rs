@@ -29,6 +29,7 @@ mod evict;
 mod expire;
 mod fields;
 mod freshness;
+mod held;
 mod key;
 mod owned_entry;
 mod string_in;

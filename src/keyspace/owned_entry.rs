@@ -6,6 +6,7 @@ use super::boxed::Boxed;
 use super::entry::{
     Entry, HAS_EXPIRE, INLINE_MAX, IS_RAW, KIND_MASK, Kind, ValueMut, ValueRef, head_len, layout,
 };
+use super::held::Held;
 use super::string_in::StrIn;
 use crate::base::memory::good_size;
 use crate::base::number::{parse_i64, write_i64};
@@ -343,11 +344,11 @@ unsafe impl Item for OwnedEntry {
                     ValueMut::Bytes(bytes)
                 }
                 Kind::Blob => ValueMut::Bytes((*view.boxed_ptr().cast::<Vec<u8>>()).as_mut_slice()),
-                Kind::Hash => ValueMut::Hash(&mut *view.boxed_ptr().cast::<Hash>()),
-                Kind::List => ValueMut::List(&mut *view.boxed_ptr().cast::<List>()),
-                Kind::Set => ValueMut::Set(&mut *view.boxed_ptr().cast::<Set>()),
-                Kind::ZSet => ValueMut::ZSet(&mut *view.boxed_ptr().cast::<ZSet>()),
-                Kind::Stream => ValueMut::Stream(&mut *view.boxed_ptr().cast::<Stream>()),
+                Kind::Hash => ValueMut::Hash(&mut *Held::<Hash>::place(view.payload())),
+                Kind::List => ValueMut::List(&mut *Held::<List>::place(view.payload())),
+                Kind::Set => ValueMut::Set(&mut *Held::<Set>::place(view.payload())),
+                Kind::ZSet => ValueMut::ZSet(&mut *Held::<ZSet>::place(view.payload())),
+                Kind::Stream => ValueMut::Stream(&mut *Held::<Stream>::place(view.payload())),
                 Kind::Int | Kind::Shared => ValueMut::Fixed,
             }
         }

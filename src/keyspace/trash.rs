@@ -31,7 +31,7 @@ impl Trash {
         self.pending_keys += dict.len();
         let (slots, timed) = dict.into_parts();
         self.tables.push_back(slots);
-        self.timed.extend(Some(timed).filter(|timed| timed.len() > 0));
+        self.timed.extend(Some(timed).filter(|timed| !timed.is_empty()));
     }
 
     /// Values and keys not yet freed (lazyfree_pending_objects).

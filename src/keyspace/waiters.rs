@@ -214,6 +214,16 @@ impl WaitTable {
     }
 }
 
+impl WaitTable {
+    /// The keys with a waiter that writes to a second key.
+    pub fn feeding_keys(&self) -> impl Iterator<Item = &[u8]> {
+        let queues = self.databases.iter().flatten();
+        queues
+            .filter(|(_, queue)| queue.waiters.iter().any(|(_, waiter)| waiter.feeds.is_some()))
+            .map(|(key, _)| &**key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -205,7 +205,7 @@ fn load_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> 
         _ => {
             let pack = load_pack(from)?;
             let is_small = pack.len() / 2 <= limits.hash.max_entries;
-            let loaded = Hash::from_pack(pack).ok_or(Damage("bad listpack of a hash"))?;
+            let loaded = Hash::from_listpack(&pack).ok_or(Damage("bad listpack of a hash"))?;
             if is_small {
                 hash = loaded;
             } else {
@@ -301,7 +301,7 @@ fn load_zset(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<ZSet> 
             let pack = load_pack(from)?;
             not_empty(pack.len())?;
             let is_small = pack.len() / 2 <= limits.zset.max_entries;
-            let loaded = ZSet::from_pack(pack).ok_or(Damage("bad listpack of a sorted set"))?;
+            let loaded = ZSet::from_listpack(&pack).ok_or(Damage("bad listpack of a sorted set"))?;
             if is_small {
                 return Ok(loaded);
             }

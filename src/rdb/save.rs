@@ -61,10 +61,10 @@ pub fn type_of(value: ValueRef<'_>) -> u8 {
         ValueRef::List(_) => kind::LIST_QUICKLIST_2,
         ValueRef::Set(set) if set.as_ints().is_some() => kind::SET_INTSET,
         ValueRef::Set(_) => kind::SET,
-        ValueRef::ZSet(zset) if zset.as_pack().is_some() => kind::ZSET_LISTPACK,
+        ValueRef::ZSet(zset) if zset.is_packed() => kind::ZSET_LISTPACK,
         ValueRef::ZSet(_) => kind::ZSET_2,
         ValueRef::Hash(hash) if hash.earliest_ms() != NEVER => kind::HASH_METADATA,
-        ValueRef::Hash(hash) if hash.as_pack().is_some() => kind::HASH_LISTPACK,
+        ValueRef::Hash(hash) if hash.is_packed() => kind::HASH_LISTPACK,
         ValueRef::Hash(_) => kind::HASH,
         ValueRef::Stream(_) => kind::STREAM_LISTPACKS_2,
     }
@@ -158,8 +158,8 @@ impl Saver {
     }
 
     fn hash(&self, hash: &Hash, out: &mut Encoder<'_>) -> At {
-        if let Some(pack) = hash.as_pack() {
-            put_pack(out, pack);
+        if let Some(pack) = hash.to_listpack() {
+            put_pack(out, &pack);
             return At::End;
         }
         let earliest_ms = hash.earliest_ms();
@@ -182,8 +182,8 @@ impl Saver {
     }
 
     fn zset(&self, zset: &ZSet, out: &mut Encoder<'_>) -> At {
-        if let Some(pack) = zset.as_pack() {
-            put_pack(out, pack);
+        if let Some(pack) = zset.to_listpack() {
+            put_pack(out, &pack);
             return At::End;
         }
         let At::Ranks(left) = self.at else {

@@ -83,6 +83,14 @@ impl Out {
         self.buf.capacity() + self.pieces.capacity() * size_of::<Piece>() + self.attached
     }
 
+    /// Makes room for replies of `bytes` before the first of many is written.
+    #[inline]
+    pub fn expect(&mut self, bytes: usize) {
+        if self.buf.is_empty() {
+            self.buf.reserve(bytes);
+        }
+    }
+
     // --- whole replies -----------------------------------------------------------------------------------------
 
     /// `+OK`.

@@ -262,12 +262,13 @@ impl Input<'_> {
         if self.args().has_big() { None } else { buf.get(..len) }
     }
 
-    /// What lies at hand from the next command on; empty while a big argument is being received.
-    pub fn ahead(&self) -> &[u8] {
+    /// What lies at hand from the next command on (empty while a big argument is being received), and whether it stays in place until
+    /// [`Input::close`].
+    pub fn ahead(&self) -> (&[u8], bool) {
         match (&self.reader.big, self.reader.held.is_empty()) {
-            (Some(_), _) => &[],
-            (None, true) => &self.chunk[self.at..],
-            (None, false) => &self.reader.held[self.reader.start..],
+            (Some(_), _) => (&[], false),
+            (None, true) => (&self.chunk[self.at..], true),
+            (None, false) => (&self.reader.held[self.reader.start..], false),
         }
     }
 

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::{clock, ticks};
-use crate::limits::{IDLE_WAIT_US, TURN_SLICE_US};
+use crate::limits::TURN_SLICE_US;
 use crate::observe::log::warning;
 use crate::session::core::Core;
 
@@ -48,7 +48,7 @@ fn step(core: &mut Core) -> bool {
     let turn_us = if worked { core.note_turn(started) } else { 0 };
     let mut timeout_us = 0;
     if core.is_idle() && !spin(core) {
-        timeout_us = if core.mesh.fall_asleep() { IDLE_WAIT_US } else { 0 };
+        timeout_us = if core.mesh.fall_asleep() { core.longest_wait_us() } else { 0 };
     }
     let submitted = ticks::now();
     core.offer();

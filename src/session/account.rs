@@ -30,6 +30,7 @@ impl Core {
         failed: bool,
     ) {
         self.last_tick = ticks::now();
+        self.follows = true;
         let ticks = self.last_tick.wrapping_sub(started);
         if self.count(command, ticks, failed) {
             self.note_command(started);

@@ -83,6 +83,11 @@ impl BlockedClients {
         self.deadlines.len()
     }
 
+    /// When somebody's time will be over, in milliseconds from `now_ms`; `None` if nobody waits for a time.
+    pub fn next_due_in(&self, now_ms: u64) -> Option<u64> {
+        self.deadlines.first().map(|&(deadline_ms, ..)| (deadline_ms + 1).saturating_sub(now_ms))
+    }
+
     /// Whether somebody's time is over.
     #[inline]
     pub fn has_due(&self) -> bool {
@@ -246,8 +251,7 @@ impl Core {
                 session.out.error_bytes(text);
                 self.stats.count_error_reply(text);
             }
-            (_, OnTimeout::NullArray) => session.out.null_array(),
-            (_, OnTimeout::Null) => session.out.null(),
+            (_, on_timeout) => on_timeout.write(&mut session.out),
         }
         run::go_on(self, session);
         true

@@ -25,7 +25,7 @@ use crate::command::lookup::Table;
 use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::keyspace::Freshness;
-use crate::limits::{MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
+use crate::limits::{BUSY_WAIT_US, IDLE_WAIT_US, MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -135,6 +135,8 @@ pub struct Core {
     pub acl_tag: u32,
     /// Internal clock at the start of the turn, in milliseconds.
     pub now_ms: u64,
+    /// Whether the last upkeep left work.
+    upkeep_waits: bool,
     /// Monotonic clock at the start of the turn, in microseconds.
     pub now_us: u64,
     /// Wall minus internal clock.
@@ -183,6 +185,8 @@ pub struct Core {
     pub(super) completions: VecDeque<Completion>,
     /// The last clock reading of a turn's part.
     pub last_tick: u64,
+    /// Whether the next command begins where the last one ended, at `last_tick`: no need to read the counter again.
+    pub follows: bool,
     part_began: u64,
     part_ticks: u64,
     id: usize,
@@ -221,6 +225,7 @@ impl Core {
             acl_tag: super::gate::tag_of(&users),
             users,
             now_ms: clock::now_ms(),
+            upkeep_waits: false,
             now_us: clock::monotonic_us(),
             wall_offset_ms: clock::sample_wall(),
             stats,
@@ -246,6 +251,7 @@ impl Core {
             inbox: VecDeque::new(),
             completions: VecDeque::new(),
             last_tick: 0,
+            follows: false,
             part_began: 0,
             part_ticks: TURN_PART_US * ticks::per_us(),
             id,
@@ -530,6 +536,16 @@ impl Core {
         self.sweep_clients();
         self.end_turn();
         self.note_upkeep(started);
+        self.upkeep_waits = more;
         more
+    }
+
+    /// How long the core may sleep, in microseconds.
+    pub fn longest_wait_us(&self) -> u64 {
+        let longest = if self.upkeep_waits { BUSY_WAIT_US } else { IDLE_WAIT_US };
+        match self.blocked.next_due_in(clock::now_ms()) {
+            Some(ms) => longest.min(ms.saturating_mul(1000)).max(BUSY_WAIT_US),
+            None => longest,
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! `session::run` makes a [`Plan`] once per [`DEPTH`] commands; it travels with the session, so that every core it comes to can ask for the keys of its own
 //! run before executing it (`session::core`). The scan only skims: it reads the second word of well-formed commands and stops at anything else.
 //!
-//! Invariant: no effect but on caches: a plan is a hint and is never trusted. Bounds: [`DEPTH`] commands, [`KEY_MAX`] bytes of key.
+//! Invariant: no effect but on caches and on who computes a hash: a slot and hash are taken from the plan only for the very bytes (address and length) they
+//! were computed from, while those lie in the received chunk, which nobody writes. Bounds: [`DEPTH`] commands, [`KEY_MAX`] bytes of key.
 //! Why not keep the parse: the parser owns that, and skimming a small command costs a few nanoseconds.
 
 use crate::command::SlotMap;
 use crate::keyspace::{Key, Keyspace};
+use crate::resp::Args;
 
 /// Commands looked at in one go.
 const DEPTH: usize = 32;
@@ -17,13 +19,20 @@ const KEY_MAX: usize = 128;
 /// Less input than this is a command or two: not worth a look ahead.
 const LEAST_INPUT: usize = 256;
 
-/// The place of one command's key; `None` for a command without one.
+/// The slot and hash of one command's key; `None` for a command without one.
 type Place = Option<(u16, u64)>;
+
+/// Where the key of a command lies, address and length.
+type Lies = (usize, usize);
+
+const NOWHERE: Lies = (0, 0);
 
 /// The keys of the next commands of a session.
 #[derive(Default)]
 pub struct Plan {
     places: Vec<Place>,
+    /// Where their keys lie, while the input they were skimmed from stays where it is; else empty.
+    lie: Vec<Lies>,
     at: usize,
 }
 
@@ -40,17 +49,16 @@ impl Plan {
         self.at += 1;
     }
 
-    /// Plans the commands in `input`, which begins with the command at hand.
-    pub fn make(&mut self, input: &[u8]) {
-        self.places.clear();
-        self.at = 0;
-        if input.len() < LEAST_INPUT {
-            return;
-        }
+    /// Plans the commands in `input`, which begins with the command at hand. `lasts`: it stays in place until [`Plan::forget_places`].
+    pub fn make(&mut self, input: &[u8], lasts: bool) {
+        self.clear();
         let mut at = 0;
         while self.places.len() < DEPTH {
             let Some((key, len)) = skim(&input[at..]) else { break };
             at += len;
+            if lasts {
+                self.lie.push(key.map_or(NOWHERE, |key| (key.as_ptr().addr(), key.len())));
+            }
             self.places.push(key.map(|key| {
                 let key = Key::new(key);
                 (key.slot, key.hash)
@@ -58,8 +66,35 @@ impl Plan {
         }
     }
 
+    /// Plans nothing.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.lie.clear();
+        self.at = 0;
+    }
+
+    /// The input is about to go: what lies where is not known any more.
+    #[inline]
+    pub fn forget_places(&mut self) {
+        self.lie.clear();
+    }
+
+    /// The key of the command at hand, with its slot and hash, if it was planned from these very bytes; else a key without bytes.
+    #[inline]
+    pub fn known<'a>(&self, args: &Args<'a>) -> Key<'a> {
+        if let (Some(&lies), Some(word)) = (self.lie.get(self.at), args.get_checked(1))
+            && lies == (word.as_ptr().addr(), word.len())
+            && let Some(Some((slot, hash))) = self.places.get(self.at).copied()
+        {
+            return Key { bytes: word, slot, hash };
+        }
+        key_at((0, 0))
+    }
+
     /// Plans one command only: the one a session travels for.
     pub fn make_single(&mut self, place: Place) {
+        self.lie.clear();
         self.places.clear();
         self.places.push(place);
         self.at = 0;
@@ -88,9 +123,15 @@ impl Plan {
     }
 }
 
+/// Whether an input is long enough to be a pipeline worth a plan.
+#[inline]
+pub fn is_pipeline(input: &[u8]) -> bool {
+    input.len() >= LEAST_INPUT
+}
+
 /// The key of a short input that is one command (a longer one makes a plan when it is run).
 pub fn first_key(input: &[u8]) -> Option<Key<'static>> {
-    if input.len() >= LEAST_INPUT {
+    if is_pipeline(input) {
         return None;
     }
     let key = Key::new(skim(input)?.0?);

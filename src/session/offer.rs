@@ -121,6 +121,13 @@ fn serve_some(core: &mut Core, offer: &mut Offer) -> End {
             offer.ready.pop_front();
             continue;
         };
+        let fed = candidate.feeds.map(|slot| map.core_of(slot));
+        if fed.is_some_and(|fed| offer.lent.shards_mut()[fed].is_none()) {
+            // `widen` has seen to it that this cannot be. Were it to happen, this waiter would be passed over.
+            debug_assert!(false, "a shard that serving needs is missing");
+            offer.after = candidate.number;
+            continue;
+        }
         if candidate.home != core.id() {
             return End::Travel(candidate.home);
         }
@@ -131,8 +138,10 @@ fn serve_some(core: &mut Core, offer: &mut Offer) -> End {
             Taken::Session(session) => serve(core, offer, session),
             Taken::Early => return End::Early,
             Taken::Gone => {
-                let Ready { db, key } = ready;
-                forget(shard, *db, key, candidate.number);
+                let Some(Ready { db, key }) = offer.ready.front() else { return End::Done };
+                if let Some(shard) = offer.lent.shards_mut()[owner].as_deref_mut() {
+                    forget(shard, *db, key, candidate.number);
+                }
             }
         }
         served = true;

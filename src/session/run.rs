@@ -8,25 +8,29 @@
 //! small command costs less than carrying it.
 //! Length: the loop of a session with its ways out is one state machine; transactions, offers and scripts have files of their own.
 
-use std::sync::Arc;
-
 use super::core::{Core, Message};
 use super::exec::{begin_exec, run_exec};
 use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
 use super::{
-    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, gate, pubsub, route, script, split, widen,
+    Flow, ReplyMode, Session, admit, blocking, busy, client_flag, gate, lookahead, pubsub, route, script,
+    split, widen,
 };
 use crate::base::ticks;
 use crate::command::lookup::Command;
 use crate::command::row::{Handler, Row, flag};
 use crate::keyspace::Access;
 use crate::observe::crash;
-use crate::resp::{Args, OwnedCommand, Parsed};
+use crate::resp::{Args, Input, OwnedCommand, Parsed};
 use crate::shard::Shard;
 use crate::shard::execute::{Hands, Run, close_unit, execute, seal};
 use crate::shard::lending::{CoreSet, Lent};
+
+/// Room made for the replies of a pipeline before the first is written, in bytes.
+const PIPELINE_REPLY: usize = 512;
+/// Keys of a database whose entries are in the cache anyway, more or less.
+const SMALL_DICT: u64 = 1024;
 
 /// How a step of a session ended.
 pub(super) enum Next {
@@ -52,6 +56,7 @@ pub(super) enum Next {
 
 /// Runs a session as far as it goes on this core; `chunk` is what was just received for it.
 pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
+    core.follows = false;
     let mut reader = std::mem::take(&mut session.reader);
     let proto_limit = core.settings.proto_max_bulk_len;
     let mut input = reader.open(chunk, proto_limit);
@@ -66,10 +71,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
             }
         }
         if session.plan.is_used_up() {
-            session.plan.make(input.ahead());
-            if let Some(shard) = core.shard.as_deref() {
-                session.plan.fetch_own(&shard.space, session.client.db, &core.map, core.id());
-            }
+            look_ahead(core, &mut session, &input);
         }
         match input.next(session.client.authenticated || core.users.is_open()) {
             Parsed::Command => {
@@ -112,6 +114,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
         }
     };
     input.close();
+    session.plan.forget_places();
     let limit = core.settings.client_query_buffer_limit;
     if reader.len() > limit {
         core.stats.query_buffer_limit_disconnections += 1;
@@ -127,6 +130,26 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
 
 fn has_lanes(session: &Session) -> bool {
     session.split.as_ref().is_some_and(|split| split.is_pending())
+}
+
+/// Plans the next commands of a pipeline and asks the cache for their keys; makes room for their replies.
+fn look_ahead(core: &mut Core, session: &mut Session, input: &Input<'_>) {
+    let (ahead, lasts) = input.ahead();
+    if !lookahead::is_pipeline(ahead) {
+        return session.plan.clear();
+    }
+    session.out.expect(PIPELINE_REPLY);
+    let shard = core.shard.as_deref();
+    let db = session.client.db;
+    if core.cores() == 1 && shard.is_some_and(|shard| shard.space.dict(db).len() < SMALL_DICT) {
+        // All of it is in the cache.
+        return session.plan.clear();
+    }
+    session.plan.make(ahead, lasts);
+    if let Some(shard) = shard {
+        session.plan.fetch_own(&shard.space, db, &core.map, core.id());
+    }
+    core.follows = false;
 }
 
 /// Sends a session where it must go.
@@ -402,7 +425,8 @@ pub(super) fn run_one(
     hands: &mut Hands<'_>,
 ) {
     let now_ms = session.exec.as_ref().map_or(core.now_ms, |exec| exec.now_ms);
-    let started = ticks::now();
+    // The end of the command before is the beginning of this one.
+    let started = if std::mem::take(&mut core.follows) { core.last_tick } else { ticks::now() };
     core.feed_monitors(session, args, command.row);
     crash::note(command.row, session.id);
     if session.script.is_some() {
@@ -423,7 +447,7 @@ pub(super) fn run_one(
             result.is_err()
         }
         (None, Some(handler)) => {
-            let may_block = command.row.flags.has(flag::BLOCKING);
+            let may_block = command.row.flags.has(flag::BLOCKING | flag::WAITS);
             core.outcome.blocking.may_block = may_block && session.client.flags & client_flag::EXECUTING == 0;
             let failed = call_handler(core, session, command.row, handler, args, hands, Access::at(now_ms));
             if may_block && let Some(spec) = core.outcome.blocking.block.take() {
@@ -450,11 +474,9 @@ pub fn call_handler(
     hands: &mut Hands<'_>,
     mut access: Access,
 ) -> bool {
-    let mut outcome = std::mem::take(&mut core.outcome);
-    let (settings, map) = (Arc::clone(&core.settings), core.map.clone());
-    let settings = &*settings;
     access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
-    outcome.caller = gate::caller(core, session, row, args, outcome.caller.is_script);
+    core.outcome.caller = gate::caller(core, session, row, args, core.outcome.caller.is_script);
+    core.prepare_tracking(hands);
     let run = Run {
         row,
         handler,
@@ -462,19 +484,20 @@ pub fn call_handler(
         db: session.client.db,
         now_ms: access.now_ms,
         wall_offset_ms: core.wall_offset_ms,
-        settings,
-        map: &map,
+        settings: &core.settings,
+        map: &core.map,
         access,
+        known: session.plan.known(args),
     };
-    core.prepare_tracking(hands);
-    let failed = execute(hands, run, &mut session.out, &mut outcome);
-    if !outcome.events.is_empty() {
-        core.publish_events(&mut outcome.events);
+    let failed = execute(hands, run, &mut session.out, &mut core.outcome);
+    if !core.outcome.events.is_empty() {
+        let mut events = std::mem::take(&mut core.outcome.events);
+        core.publish_events(&mut events);
+        core.outcome.events = events;
     }
     if session.client.flags & client_flag::TRACKING != 0 {
         core.note_reads(session, row, args, hands);
     }
-    core.outcome = outcome;
     failed
 }
 

@@ -10,8 +10,6 @@
 //! scratch, in ascending order, and asked again. The set only grows, so this ends after at most one round per core; while the shards are in
 //! hand nobody can register on them, so what was found covers everything that serving can need. One branch while nobody waits in BLMOVE.
 
-use smallvec::SmallVec;
-
 use super::Shard;
 use super::lending::CoreSet;
 use crate::base::slot::key_slot;
@@ -21,14 +19,13 @@ use crate::keyspace::{Access, Key, Ready, Waiter};
 /// Shards in hand by core.
 pub type InHand<'a> = &'a mut [Option<Box<Shard>>];
 
-/// Cores whose shards serving the waiters of `keys` may need beyond those `shard_of` finds in hand.
+/// Cores whose shards serving the waiters of the `known` keys may need beyond those `shard_of` finds in hand.
 pub fn missing_cores<'s>(
     map: &SlotMap,
     shard_of: impl Fn(usize) -> Option<&'s Shard>,
-    keys: SmallVec<[&[u8]; 4]>,
+    mut known: Vec<Box<[u8]>>,
 ) -> CoreSet {
     let mut missing = CoreSet::default();
-    let mut known: Vec<Box<[u8]>> = keys.iter().map(|key| Box::from(*key)).collect();
     let mut at = 0;
     while at < known.len() {
         let core = map.core_of(key_slot(&known[at]));
@@ -66,6 +63,8 @@ pub struct Candidate {
     pub conn: u32,
     /// Which of the client's blocked commands it is.
     pub ticket: u64,
+    /// Slot of the second key that serving it writes to.
+    pub feeds: Option<u16>,
 }
 
 /// The first waiter behind number `after` whom the key, as it is now, may serve.
@@ -79,7 +78,8 @@ pub fn next_candidate(shard: &mut Shard, ready: &Ready, after: u64, now_ms: u64)
     let entry = entry.filter(|entry| !entry.is_expired(now_ms));
     let (number, waiter) = waiters.next(ready, after, entry)?;
     let Waiter { client, home, conn, ticket, .. } = *waiter;
-    Some(Candidate { number, client, home, conn, ticket })
+    let feeds = waiter.feeds.as_deref().map(key_slot);
+    Some(Candidate { number, client, home, conn, ticket, feeds })
 }
 
 /// Takes a registration off its shard.

@@ -13,7 +13,7 @@ use crate::command::row::{Handler, Row};
 use crate::command::{Cx, Event, Outcome, SlotMap, Spaces, notify};
 use crate::config::Settings;
 use crate::effect::{Effect, Kind, Staging};
-use crate::keyspace::{Access, Departed, DepartedWhy};
+use crate::keyspace::{Access, Departed, DepartedWhy, Key};
 use crate::resp::{Args, Out};
 
 /// The shards a command runs on.
@@ -44,6 +44,8 @@ pub struct Run<'a> {
     pub map: &'a SlotMap,
     /// How lookups count and touch.
     pub access: Access,
+    /// A key of the command that has been hashed already; without bytes if there is none.
+    pub known: Key<'a>,
 }
 
 /// Runs one command; its reply is in `out` afterwards. Returns whether it failed.
@@ -101,7 +103,7 @@ fn call<'a>(
     out: &'a mut Out,
     outcome: &'a mut Outcome,
 ) -> Result<(), ReplyError> {
-    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access } = run;
+    let Run { row, handler, args, db, now_ms, wall_offset_ms, settings, map, access, known } = run;
     handler(&mut Cx {
         args,
         out,
@@ -113,6 +115,7 @@ fn call<'a>(
         spaces,
         map,
         access,
+        known,
         staging,
         outcome,
     })

@@ -1,16 +1,18 @@
-//! The hash value: a listpack while small, then a [`Table`] of fields; once converted it never goes back.
+//! The hash value: a [`Pack`] while small (shown as `listpack`), then a [`Table`] of fields; once converted it never goes back.
 //!
-//! Called by the hash commands (through `keyspace`), digest and savers; calls `listpack`, `hash_table`, `field`. A hash whose fields have, or had,
-//! an expiry is [`Repr::Timed`] (`hash_ttl`): its listpack holds field, value, expiry (0: none) …, that of others field, value ….
+//! Called by the hash commands (through `keyspace`), digest and savers; calls `pack`, `hash_table`, `field`. A hash whose fields have, or had,
+//! an expiry is [`Timed`] (`hash_ttl`): its pack holds field, value, expiry (0: none) …, that of others field, value ….
 //! Invariant: no method shows a field whose time is over by the clock that [`Hash::see`] set last, although it may still take room;
-//! `changed` is set by every method that really changed something; the keyspace reads and clears it to touch WATCHers.
+//! a mark in the form is set by every method that really changed something; the keyspace reads and clears it to touch WATCHers.
 //! Bounds: every call costs one segment or one small listpack; a big hash is freed by [`Collection::free_step`] segment by segment.
 use crate::base::memory::good_size;
 use crate::base::prng::Prng;
 use crate::types::collection::Collection;
 use crate::types::element::Element;
-use crate::types::encoding::listpack::{self, ListPack, SAFE_BYTES};
+use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
+use crate::types::encoding::pack::{self, Pack};
 use crate::types::encoding::seg_walk;
+use crate::types::encoding::thin::{Case, Small, Thin};
 use crate::types::field::{Field, NEVER};
 use crate::types::hash_table::Table;
 use crate::types::hash_ttl::{Timed, pack_expire};
@@ -30,94 +32,88 @@ impl Default for HashLimits {
     }
 }
 
-/// The forms of a hash.
-pub(super) enum Repr {
-    Pack(ListPack),
-    Table(Box<Table>),
-    Timed(Box<Timed>),
-}
+// SAFETY: a transparent wrapper of a block.
+unsafe impl Small for Pack {}
 
 /// Where the fields are, whether with an expiry or not.
 pub(super) enum Form<P, T> {
-    /// A listpack, and how many entries a field takes.
+    /// A pack, and how many entries a field takes.
     Pack(P, usize),
     Table(T),
 }
 
 /// See the module's text.
+#[derive(Default)]
 pub struct Hash {
-    pub(super) repr: Repr,
-    pub(super) changed: bool,
+    pub(super) repr: Thin<Pack, Table, Timed>,
 }
 
 impl Clone for Hash {
     fn clone(&self) -> Self {
-        let repr = match &self.repr {
-            Repr::Pack(pack) => Repr::Pack(pack.clone()),
-            Repr::Table(table) => Repr::Table(Box::new(table.duplicate())),
-            Repr::Timed(timed) => Repr::Timed(Box::new(timed.duplicate(Table::duplicate))),
-        };
-        Self { repr, changed: false }
-    }
-}
-
-impl Default for Hash {
-    fn default() -> Self {
-        Self::new()
+        self.copy_with(Table::duplicate)
     }
 }
 
 impl Hash {
     /// An empty hash (commands remove a key whose hash became empty).
     pub fn new() -> Self {
-        Self { repr: Repr::Pack(ListPack::new()), changed: false }
+        Self::default()
+    }
+
+    fn copy_with(&self, table: impl Fn(&Table) -> Table) -> Self {
+        let repr = match self.repr.get() {
+            Case::Small(pack) => Case::Small(pack.clone()),
+            Case::Large(own) => Case::Large(Box::new(table(own))),
+            Case::Special(timed) => Case::Special(Box::new(timed.duplicate(table))),
+        };
+        Self { repr: Thin::new(repr) }
     }
 
     /// The hash as it is now, without copying a large one: later changes of either copy what they touch. It must stay in the same shard.
     pub fn pin(&self) -> Self {
-        let pin = |table: &Table| Table { fields: table.fields.pin(), len: table.len, bytes: table.bytes };
-        let repr = match &self.repr {
-            Repr::Pack(pack) => Repr::Pack(pack.clone()),
-            Repr::Table(table) => Repr::Table(Box::new(pin(table))),
-            Repr::Timed(timed) => Repr::Timed(Box::new(timed.duplicate(pin))),
-        };
-        Self { repr, changed: false }
+        self.copy_with(Table::pin)
     }
 
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
-    pub fn from_pack(pack: ListPack) -> Option<Self> {
-        let fields: Vec<Vec<u8>> =
-            pack.iter().step_by(2).map(|field| field.to_bytes().into_owned()).collect();
-        let distinct: std::collections::HashSet<&[u8]> = fields.iter().map(Vec::as_slice).collect();
-        let ok = pack.len() == fields.len() * 2 && distinct.len() == fields.len();
-        ok.then_some(Self { repr: Repr::Pack(pack), changed: false })
+    pub fn from_listpack(stored: &ListPack) -> Option<Self> {
+        let fields: Vec<_> = stored.iter().step_by(2).map(Element::to_bytes).collect();
+        let distinct: std::collections::HashSet<&[u8]> = fields.iter().map(AsRef::as_ref).collect();
+        let ok = stored.len() == fields.len() * 2 && distinct.len() == fields.len();
+        ok.then(|| Self { repr: Thin::new(Case::Small(Pack::from_listpack(stored))) })
     }
 
-    /// The listpack of pairs, while it is one (DUMP, RDB).
-    pub fn as_pack(&self) -> Option<&ListPack> {
-        if let Repr::Pack(pack) = &self.repr { Some(pack) } else { None }
+    /// Redis' form of a small one without expiries (DUMP, RDB).
+    pub fn to_listpack(&self) -> Option<ListPack> {
+        if let Case::Small(pack) = self.repr.get() { Some(pack.to_listpack()) } else { None }
     }
 
-    pub(super) fn form(&self) -> Form<&ListPack, &Table> {
-        match &self.repr {
-            Repr::Pack(pack) => Form::Pack(pack, 2),
-            Repr::Table(table) => Form::Table(table),
-            Repr::Timed(timed) => timed.form(),
+    /// Whether it is a small one without expiries.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.repr.get(), Case::Small(_))
+    }
+
+    #[inline]
+    pub(super) fn form(&self) -> Form<&Pack, &Table> {
+        match self.repr.get() {
+            Case::Small(pack) => Form::Pack(pack, 2),
+            Case::Large(table) => Form::Table(table),
+            Case::Special(timed) => timed.form(),
         }
     }
 
-    pub(super) fn form_mut(&mut self) -> Form<&mut ListPack, &mut Table> {
-        match &mut self.repr {
-            Repr::Pack(pack) => Form::Pack(pack, 2),
-            Repr::Table(table) => Form::Table(table),
-            Repr::Timed(timed) => timed.form_mut(),
+    #[inline]
+    pub(super) fn form_mut(&mut self) -> Form<&mut Pack, &mut Table> {
+        match self.repr.get_mut() {
+            Case::Small(pack) => Form::Pack(pack, 2),
+            Case::Large(table) => Form::Table(table),
+            Case::Special(timed) => timed.form_mut(),
         }
     }
 
     /// The time fields are judged by: 0, with nothing over, for a hash that never had an expiry.
     #[inline]
     pub(super) fn now_ms(&self) -> u64 {
-        if let Repr::Timed(timed) = &self.repr { timed.clock.get() } else { 0 }
+        if let Case::Special(timed) = self.repr.get() { timed.clock.get() } else { 0 }
     }
 
     /// Number of fields.
@@ -139,7 +135,7 @@ impl Hash {
     pub fn get(&self, field: &[u8]) -> Option<Element<'_>> {
         match self.form() {
             Form::Pack(pack, width) => {
-                let at = pack.find(pack.first(), field, width - 1)?;
+                let at = pack.find(field, width - 1)?;
                 let is_live = width == 2 || pack_expire(pack, at) >= self.now_ms();
                 pack.next(at).filter(|_| is_live).map(|value| pack.get(value))
             }
@@ -166,14 +162,13 @@ impl Hash {
     }
 
     fn put(&mut self, field: &[u8], value: &[u8], keep_ttl: bool, limits: &HashLimits) -> bool {
-        self.changed = true;
         self.convert_for(&[field, value], limits);
         let now_ms = self.now_ms();
         let (pack, width) = match self.form_mut() {
             Form::Table(table) => return table.set(field, value, keep_ttl, now_ms),
             Form::Pack(pack, width) => (pack, width),
         };
-        if let Some(at) = pack.find(pack.first(), field, width - 1)
+        if let Some(at) = pack.find(field, width - 1)
             && let Some(value_at) = pack.next(at)
         {
             let was_over = width == 3 && pack_expire(pack, at) < now_ms;
@@ -184,8 +179,7 @@ impl Hash {
             }
             return was_over;
         }
-        let end = pack.as_bytes().len() - 1;
-        pack.splice(end, 0, &[Element::Bytes(field), Element::Bytes(value), Element::Int(0)][..width]);
+        pack.splice(pack.end(), 0, &[Element::Bytes(field), Element::Bytes(value), Element::Int(0)][..width]);
         if pack.len() / width > limits.max_entries {
             self.convert();
         }
@@ -197,7 +191,7 @@ impl Hash {
         let Form::Pack(pack, _) = self.form() else { return };
         let sum: usize = texts.iter().map(|text| text.len()).sum();
         let long = texts.iter().any(|text| text.len() > limits.max_value);
-        if long || pack.as_bytes().len() + sum > SAFE_BYTES {
+        if long || pack.end() + sum > SAFE_BYTES {
             self.convert();
         }
     }
@@ -211,25 +205,25 @@ impl Hash {
             let expire_ms = expire.and_then(|ms| u64::try_from(ms).ok()).filter(|&ms| ms > 0);
             table.insert(&field.to_bytes(), &value.to_bytes(), expire_ms.unwrap_or(NEVER));
         }
-        match &mut self.repr {
-            Repr::Timed(timed) => timed.set_table(table),
-            _ => self.repr = Repr::Table(Box::new(table)),
+        table.changed = self.take_changed();
+        match self.repr.get_mut() {
+            Case::Special(timed) => timed.set_table(table),
+            _ => self.repr = Thin::new(Case::Large(Box::new(table))),
         }
     }
 
     /// Removes a field; true if it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         let now_ms = self.now_ms();
-        let removed = match self.form_mut() {
-            Form::Pack(pack, width) => pack.find(pack.first(), field, width - 1).map(|at| {
+        let was_live = match self.form_mut() {
+            Form::Pack(pack, width) => pack.find(field, width - 1).map(|at| {
                 let is_live = width == 2 || pack_expire(pack, at) >= now_ms;
                 pack.remove(at, width);
                 is_live
             }),
             Form::Table(table) => table.remove(field, now_ms),
         };
-        self.changed |= removed.is_some();
-        removed == Some(true)
+        was_live == Some(true)
     }
 
     /// All pairs.
@@ -250,7 +244,7 @@ impl Hash {
                 if pairs == 0 {
                     return None;
                 }
-                let at = pack.seek(2 * prng.below(pairs) as i64)?;
+                let at = pack.seek(2 * prng.below(pairs) as usize)?;
                 Some((pack.get(at), pack.get(pack.next(at)?)))
             }
             Form::Table(table) => {
@@ -347,10 +341,10 @@ impl Collection for Hash {
     }
 
     fn heap_bytes(&self) -> usize {
-        match &self.repr {
-            Repr::Pack(pack) => pack.heap_bytes(),
-            Repr::Table(table) => good_size(size_of::<Table>()) + table.bytes,
-            Repr::Timed(timed) => timed.heap_bytes(),
+        match self.repr.get() {
+            Case::Small(pack) => pack.heap_bytes(),
+            Case::Large(table) => good_size(size_of::<Table>()) + table.bytes,
+            Case::Special(timed) => timed.heap_bytes(),
         }
     }
 
@@ -369,7 +363,10 @@ impl Collection for Hash {
     }
 
     fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        match self.form_mut() {
+            Form::Pack(pack, _) => pack.take_changed(),
+            Form::Table(table) => std::mem::take(&mut table.changed),
+        }
     }
 
     fn own_bytes(&self) -> usize {
@@ -379,10 +376,10 @@ impl Collection for Hash {
 
 /// See [`Hash::iter`].
 pub enum Iter<'a> {
-    /// Over a listpack of pairs.
-    Pack(listpack::Iter<'a>),
-    /// Over a listpack of field, value, expiry; and the time.
-    Timed(listpack::Iter<'a>, u64),
+    /// Over a pack of pairs.
+    Pack(pack::Iter<'a>),
+    /// Over a pack of field, value, expiry; and the time.
+    Timed(pack::Iter<'a>, u64),
     /// Over a table; and the time.
     Table(seg_walk::Iter<'a, Field>, u64),
 }

@@ -16,6 +16,8 @@ pub struct Table {
     pub len: usize,
     /// Bytes the allocator holds.
     pub bytes: usize,
+    /// Something really changed since it was last asked.
+    pub changed: bool,
 }
 
 impl Table {
@@ -27,6 +29,7 @@ impl Table {
     /// Adds a field that is not there.
     pub fn insert(&mut self, field: &[u8], value: &[u8], expire_ms: u64) {
         let own = Field::new(field, value, expire_ms);
+        self.changed = true;
         self.bytes += own.heap_bytes();
         let marked = (expire_ms != NEVER).then_some(expire_ms);
         self.fields.insert(key_hash(field), own, marked, &mut self.bytes);
@@ -39,6 +42,7 @@ impl Table {
             self.insert(field, value, NEVER);
             return true;
         };
+        self.changed = true;
         let (before, old) = (found.get().heap_bytes(), found.get().expire_ms);
         let was_over = old < now_ms;
         let clears = old != NEVER && (!keep_ttl || was_over);
@@ -61,6 +65,7 @@ impl Table {
         let found = self.fields.find_mut(key_hash(field), |own| own.field == field)?;
         let is_live = !found.get().is_over(now_ms);
         let own = found.remove(&mut self.bytes);
+        self.changed = true;
         self.bytes -= own.heap_bytes();
         self.len -= 1;
         Some(is_live)
@@ -71,6 +76,7 @@ impl Table {
         let Some(mut found) = self.fields.find_mut(key_hash(field), |own| own.field == field) else {
             return false;
         };
+        self.changed = true;
         let before = found.get().heap_bytes();
         let after = found.update(|own| {
             own.set_expire(expire_ms);
@@ -92,6 +98,12 @@ impl Table {
         for own in self.fields.iter() {
             copy.insert(own.field, own.value, own.expire_ms);
         }
+        copy.changed = false;
         copy
+    }
+
+    /// The table as it is now: later changes of either copy what they touch.
+    pub fn pin(&self) -> Self {
+        Self { fields: self.fields.pin(), len: self.len, bytes: self.bytes, changed: false }
     }
 }

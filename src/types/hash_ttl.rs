@@ -5,16 +5,18 @@
 //! Invariant: `earliest_ms` is a lower bound of all expiries in it ([`NEVER`]: none), exact after a drain that came to its end.
 //! Bounds: [`Hash::drain`] opens as many segments as it is told. Why no index of fields by time: the segments' own bounds cost
 //! nothing per field, and a pass over the segments of a million fields is half a millisecond of steps, only when something is due.
-use super::hash::{Form, Hash, Repr};
+use super::hash::{Form, Hash};
 use crate::base::memory::good_size;
+use crate::types::collection::Collection;
 use crate::types::element::Element;
-use crate::types::encoding::listpack::ListPack;
+use crate::types::encoding::pack::Pack;
+use crate::types::encoding::thin::{Case, Thin};
 use crate::types::field::NEVER;
 use crate::types::hash_table::Table;
 use std::cell::Cell;
 
 enum Body {
-    Pack(ListPack),
+    Pack(Pack),
     Table(Table),
 }
 
@@ -31,8 +33,8 @@ pub struct Timed {
     passed_ms: u64,
 }
 
-/// The expiry of the field at `at` in a listpack of field, value, expiry.
-pub(super) fn pack_expire(pack: &ListPack, at: usize) -> u64 {
+/// The expiry of the field at `at` in a pack of field, value, expiry.
+pub(super) fn pack_expire(pack: &Pack, at: usize) -> u64 {
     let expire = pack.next(at).and_then(|value| pack.next(value)).map(|at| pack.get(at));
     let ms = expire.and_then(Element::as_i64).and_then(|ms| u64::try_from(ms).ok());
     ms.filter(|&ms| ms > 0).unwrap_or(NEVER)
@@ -51,14 +53,14 @@ impl Timed {
         Self { earliest_ms: self.earliest_ms, clock: self.clock.clone(), ..Self::new(body) }
     }
 
-    pub(super) fn form(&self) -> Form<&ListPack, &Table> {
+    pub(super) fn form(&self) -> Form<&Pack, &Table> {
         match &self.body {
             Body::Pack(pack) => Form::Pack(pack, 3),
             Body::Table(table) => Form::Table(table),
         }
     }
 
-    pub(super) fn form_mut(&mut self) -> Form<&mut ListPack, &mut Table> {
+    pub(super) fn form_mut(&mut self) -> Form<&mut Pack, &mut Table> {
         match &mut self.body {
             Body::Pack(pack) => Form::Pack(pack, 3),
             Body::Table(table) => Form::Table(table),
@@ -82,19 +84,19 @@ impl Hash {
     /// Sets the time by which fields are judged from now on (0: none is over).
     #[inline]
     pub fn see(&self, now_ms: u64) {
-        if let Repr::Timed(timed) = &self.repr {
+        if let Case::Special(timed) = self.repr.get() {
             timed.clock.set(now_ms);
         }
     }
 
     /// Whether fields may have an expiry.
     pub fn is_timed(&self) -> bool {
-        matches!(self.repr, Repr::Timed(_))
+        matches!(self.repr.get(), Case::Special(_))
     }
 
     /// A lower bound of the earliest expiry of a field; [`NEVER`] without any.
     pub fn earliest_ms(&self) -> u64 {
-        if let Repr::Timed(timed) = &self.repr { timed.earliest_ms } else { NEVER }
+        if let Case::Special(timed) = self.repr.get() { timed.earliest_ms } else { NEVER }
     }
 
     /// Whether the time of a field may be over.
@@ -104,32 +106,38 @@ impl Hash {
 
     /// Under which time the keyspace has filed it; [`NEVER`]: not.
     pub fn filed_ms(&self) -> u64 {
-        if let Repr::Timed(timed) = &self.repr { timed.filed_ms } else { NEVER }
+        if let Case::Special(timed) = self.repr.get() { timed.filed_ms } else { NEVER }
     }
 
     /// Notes under which time it is filed.
     pub fn set_filed(&mut self, filed_ms: u64) {
-        if let Repr::Timed(timed) = &mut self.repr {
+        if let Case::Special(timed) = self.repr.get_mut() {
             timed.filed_ms = filed_ms;
         }
     }
 
     /// Makes room for expiries.
     pub fn make_timed(&mut self, now_ms: u64) {
-        let body = match &mut self.repr {
-            Repr::Timed(_) => return,
-            Repr::Table(table) => Body::Table(std::mem::take(table)),
-            Repr::Pack(pack) => {
-                let mut timed = ListPack::new();
+        if self.is_timed() {
+            return;
+        }
+        let changed = self.take_changed();
+        let body = match self.repr.get_mut() {
+            Case::Special(_) => return,
+            Case::Large(table) => Body::Table(Table { changed, ..std::mem::take(table) }),
+            Case::Small(pack) => {
+                let mut timed = Pack::default();
                 let mut entries = pack.iter();
                 while let (Some(field), Some(value)) = (entries.next(), entries.next()) {
-                    let end = timed.as_bytes().len() - 1;
-                    timed.splice(end, 0, &[field, value, Element::Int(0)]);
+                    timed.splice(timed.end(), 0, &[field, value, Element::Int(0)]);
+                }
+                if !changed {
+                    timed.take_changed();
                 }
                 Body::Pack(timed)
             }
         };
-        self.repr = Repr::Timed(Box::new(Timed::new(body)));
+        self.repr = Thin::new(Case::Special(Box::new(Timed::new(body))));
         self.see(now_ms);
     }
 
@@ -137,7 +145,7 @@ impl Hash {
     pub fn expire_ms(&self, field: &[u8]) -> Option<u64> {
         let expire_ms = match self.form() {
             Form::Pack(pack, width) => {
-                let at = pack.find(pack.first(), field, width - 1)?;
+                let at = pack.find(field, width - 1)?;
                 if width == 2 { NEVER } else { pack_expire(pack, at) }
             }
             Form::Table(table) => table.find(field)?.expire_ms,
@@ -150,7 +158,7 @@ impl Hash {
         let done = match self.form_mut() {
             Form::Table(table) => table.set_expire(field, expire_ms),
             Form::Pack(pack, 3) => {
-                let at = pack.find(pack.first(), field, 2);
+                let at = pack.find(field, 2);
                 let at = at.and_then(|at| pack.next(at)).and_then(|value| pack.next(value));
                 let number =
                     if expire_ms == NEVER { 0 } else { i64::try_from(expire_ms).unwrap_or(i64::MAX) };
@@ -161,8 +169,7 @@ impl Hash {
             }
             Form::Pack(..) => false,
         };
-        self.changed |= done;
-        if let Repr::Timed(timed) = &mut self.repr
+        if let Case::Special(timed) = self.repr.get_mut()
             && done
         {
             timed.earliest_ms = timed.earliest_ms.min(expire_ms);
@@ -200,12 +207,11 @@ impl Hash {
     /// Takes out fields whose time is over, opening at most `budget` segments; true when none is left.
     pub fn drain(&mut self, now_ms: u64, budget: usize, mut gone: impl FnMut(&[u8])) -> bool {
         self.see(now_ms);
-        let Repr::Timed(timed) = &mut self.repr else { return true };
+        let Case::Special(timed) = self.repr.get_mut() else { return true };
         if timed.earliest_ms >= now_ms {
             return true;
         }
-        let Timed { body, sweep, passed_ms, earliest_ms, .. } = &mut **timed;
-        let mut drained = false;
+        let Timed { body, sweep, passed_ms, earliest_ms, .. } = timed;
         match body {
             Body::Pack(pack) => {
                 let mut at = pack.first();
@@ -214,7 +220,6 @@ impl Hash {
                     let expire_ms = pack_expire(pack, field);
                     if expire_ms < now_ms {
                         gone(&pack.get(field).to_bytes());
-                        drained = true;
                         at = pack.remove(field, 3);
                     } else {
                         low = low.min(expire_ms);
@@ -238,7 +243,7 @@ impl Hash {
                     );
                     table.len -= count;
                     table.bytes -= bytes;
-                    drained |= count > 0;
+                    table.changed |= count > 0;
                     *passed_ms = (*passed_ms).min(step.min_expire);
                     if let Some(next) = step.next {
                         *sweep = next;
@@ -249,8 +254,6 @@ impl Hash {
                 }
             }
         }
-        let done = *earliest_ms >= now_ms;
-        self.changed |= drained;
-        done
+        *earliest_ms >= now_ms
     }
 }

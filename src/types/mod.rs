@@ -3,7 +3,7 @@
 //! - [`hash::Hash`]: the hash value (listpack, then hash table).
 //! - [`list::List`], [`set::Set`], [`zset::ZSet`], [`stream::Stream`]: the other collections; [`collection::Collection`] is what all have in common.
 //! - [`element::Element`]: a string-or-integer view, what listpack entries and hash fields read as.
-//! - [`encoding`]: `listpack` (redis' byte format), `seg_table` (extendible hashing over thin pointers).
+//! - [`encoding`]: `pack` (small collections, one block each), `listpack` (redis' byte format), `seg_table` (extendible hashing over thin pointers).
 pub mod collection;
 pub mod element;
 pub mod encoding;

@@ -1,30 +1,31 @@
-//! The set value: sorted integers ([`IntSet`]), a listpack while small, else a [`SegTable`] of members; a form once left is not gone back to.
+//! The set value: sorted integers ([`IntSet`]), a [`Pack`] while small, else a [`SegTable`] of members; a form once left is not gone back to.
 //!
-//! Called by the set commands (through `keyspace`), digest and savers; calls `intset`, `listpack`, `seg_table`, `member`.
+//! Called by the set commands (through `keyspace`), digest and savers; calls `intset`, `pack`, `seg_table`, `member`.
 //! Invariant: `bytes` of a table counts segments, directory and members exactly; no member comes twice; an `Ints` holds every member
 //! whose text is a number's canonical one as that number. `changed` is set by every method that really changed something.
 //! Bounds: every call costs one segment or one small array; a big set is freed by [`Collection::free_step`] segment by segment.
-//! Clients see `intset` or `hashtable`, as 7.0 names them; the listpack behind a small `hashtable` is our own, for the memory.
+//! Clients see `intset` or `hashtable`, as 7.0 names them; the pack behind a small `hashtable` is our own, for the memory.
 use crate::base::memory::good_size;
 use crate::base::prng::Prng;
 use crate::base::siphash::key_hash;
 use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::intset::{self, IntSet};
-use crate::types::encoding::listpack::{self, ListPack, SAFE_BYTES};
+use crate::types::encoding::listpack::SAFE_BYTES;
+use crate::types::encoding::pack::{self, Pack};
 use crate::types::encoding::seg_table::SegTable;
 use crate::types::encoding::seg_walk;
 use crate::types::member::Member;
 use std::borrow::Cow;
 
-/// set-max-intset-entries, and how far a listpack goes (set-max-listpack-entries and -value).
+/// set-max-intset-entries, and how far a pack goes (set-max-listpack-entries and -value).
 #[derive(Debug, Clone, Copy)]
 pub struct SetLimits {
     /// Most integers an intset may hold.
     pub max_ints: usize,
-    /// Most members a listpack may hold.
+    /// Most members a pack may hold.
     pub max_pack: usize,
-    /// Longest member a listpack may hold, bytes.
+    /// Longest member a pack may hold, bytes.
     pub max_value: usize,
 }
 
@@ -37,7 +38,7 @@ impl Default for SetLimits {
 /// The mark `changed` sits beside the pointer, so that a set is two words.
 enum Repr {
     Ints(bool, IntSet),
-    Pack(bool, Box<ListPack>),
+    Pack(bool, Pack),
     Table(bool, Box<Table>),
 }
 
@@ -146,8 +147,8 @@ impl Set {
         let Repr::Ints(changed, ints) = &self.0 else { return };
         let changed = *changed;
         if ints.len() <= limits.max_pack {
-            let mut pack = Box::<ListPack>::default();
-            ints.iter().for_each(|number| pack.push_element(Element::Int(number)));
+            let mut pack = Pack::default();
+            ints.iter().for_each(|number| pack.push(Element::Int(number)));
             self.0 = Repr::Pack(changed, pack);
         } else {
             self.as_table();
@@ -204,7 +205,7 @@ impl Set {
     pub fn has(&self, probe: &mut Probe<'_>) -> bool {
         match &self.0 {
             Repr::Ints(_, ints) => probe.number.is_some_and(|number| ints.contains(number)),
-            Repr::Pack(_, pack) => pack.find(pack.first(), &probe.text, 0).is_some(),
+            Repr::Pack(_, pack) => pack.find(&probe.text, 0).is_some(),
             Repr::Table(_, table) => {
                 let hash = *probe.hash.get_or_insert_with(|| key_hash(&probe.text));
                 table.contains(hash, &probe.text)
@@ -237,12 +238,12 @@ impl Set {
         }
         let text = member.to_bytes();
         if let Repr::Pack(changed, pack) = &mut self.0 {
-            if pack.find(pack.first(), &text, 0).is_some() {
+            if pack.find(&text, 0).is_some() {
                 return false;
             }
-            let fits = text.len() <= limits.max_value && pack.as_bytes().len() + text.len() <= SAFE_BYTES;
+            let fits = text.len() <= limits.max_value && pack.end() + text.len() <= SAFE_BYTES;
             if fits && pack.len() < limits.max_pack {
-                pack.push_element(member);
+                pack.push(member);
                 *changed = true;
                 return true;
             }
@@ -259,7 +260,7 @@ impl Set {
                 (changed, Element::Bytes(member).as_i64().is_some_and(|number| ints.remove(number)))
             }
             Repr::Pack(changed, pack) => {
-                let found = pack.find(pack.first(), member, 0);
+                let found = pack.find(member, 0);
                 if let Some(at) = found {
                     pack.remove(at, 1);
                 }
@@ -287,7 +288,7 @@ impl Set {
         }
         match &self.0 {
             Repr::Ints(_, ints) => ints.get(prng.below(ints.len() as u64) as usize).map(Element::Int),
-            Repr::Pack(_, pack) => pack.seek(prng.below(pack.len() as u64) as i64).map(|at| pack.get(at)),
+            Repr::Pack(_, pack) => pack.seek(prng.below(pack.len() as u64) as usize).map(|at| pack.get(at)),
             Repr::Table(_, table) => table.members.random(prng).map(Element::Bytes),
         }
     }
@@ -357,7 +358,7 @@ impl Collection for Set {
     fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::Ints(_, ints) => ints.heap_bytes(),
-            Repr::Pack(_, pack) => good_size(size_of::<ListPack>()) + pack.heap_bytes(),
+            Repr::Pack(_, pack) => pack.heap_bytes(),
             Repr::Table(_, table) => good_size(size_of::<Table>()) + table.bytes,
         }
     }
@@ -394,8 +395,8 @@ impl Collection for Set {
 pub enum Iter<'a> {
     /// Over integers.
     Ints(intset::Iter<'a>),
-    /// Over a listpack.
-    Pack(listpack::Iter<'a>),
+    /// Over a pack.
+    Pack(pack::Iter<'a>),
     /// Over a table.
     Table(seg_walk::Iter<'a, Member>),
 }

@@ -1,7 +1,8 @@
-//! The sorted set value: a listpack while small, then a table of members beside an order tree; once converted it never goes back.
+//! The sorted set value: one packed block while small (shown as `listpack`), then a table of members beside an order tree (shown as `skiplist`); once
+//! converted it never goes back.
 //!
 //! Called by the sorted set and geo commands (through `keyspace`), digest and savers; calls `zset::{pack, big, range}`. Positions are *ranks*, counted from
-//! the lowest (score, then text bytewise). Invariant: `changed` is set by every method that really changed something; no score is NaN.
+//! the lowest (score, then text bytewise). Invariant: every method that really changed something sets a mark, kept in the block or beside the tree to spare a word; no score is NaN.
 //! Bounds: O(log n) a member, whatever the size, plus what is returned; a big one is freed by [`Collection::free_step`] run by run.
 mod big;
 pub mod member;
@@ -16,8 +17,10 @@ use crate::base::prng::Prng;
 use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
+use crate::types::encoding::thin::{Case, Never, Small, Thin};
 use crate::types::encoding::tree::Tree;
 use big::Big;
+use pack::Pack;
 use range::{LexRange, ScoreRange};
 use run::Run;
 
@@ -66,41 +69,57 @@ pub enum Added {
     NotANumber,
 }
 
-enum Repr {
-    Pack(ListPack),
-    Big(Box<Big>),
-}
+// SAFETY: a transparent wrapper of a block.
+unsafe impl Small for Pack {}
 
 /// See the module's text.
+#[derive(Default)]
 pub struct ZSet {
-    repr: Repr,
-    changed: bool,
+    repr: Thin<Pack, Big, Never>,
 }
 
-impl Default for ZSet {
-    fn default() -> Self {
-        Self { repr: Repr::Pack(ListPack::new()), changed: false }
-    }
+/// The two forms, as references.
+enum Form<P, B> {
+    Pack(P),
+    Big(B),
 }
 
 impl Clone for ZSet {
     fn clone(&self) -> Self {
-        let repr = match &self.repr {
-            Repr::Pack(pack) => Repr::Pack(pack.clone()),
-            Repr::Big(big) => {
+        match self.form() {
+            Form::Pack(pack) => Self { repr: Thin::new(Case::Small(pack.clone())) },
+            Form::Big(big) => {
                 let mut copy = Box::<Big>::default();
                 big.walk(0, big.len(), false).for_each(|(member, score)| copy.insert(member, score));
-                Repr::Big(copy)
+                copy.take_changed();
+                Self { repr: Thin::new(Case::Large(copy)) }
             }
-        };
-        Self { repr, changed: false }
+        }
     }
 }
 
 impl ZSet {
-    /// A sorted set of a validated listpack; None if it is not one of pairs in order.
-    pub fn from_pack(pack: ListPack) -> Option<Self> {
-        pack::is_valid(&pack).then_some(Self { repr: Repr::Pack(pack), changed: false })
+    /// A sorted set of a listpack; None if it is not one of pairs.
+    pub fn from_listpack(stored: &ListPack) -> Option<Self> {
+        Some(Self { repr: Thin::new(Case::Small(Pack::from_listpack(stored)?)) })
+    }
+
+    #[inline]
+    fn form(&self) -> Form<&Pack, &Big> {
+        match self.repr.get() {
+            Case::Small(pack) => Form::Pack(pack),
+            Case::Large(big) => Form::Big(big),
+            Case::Special(never) => match *never {},
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> Form<&mut Pack, &mut Big> {
+        match self.repr.get_mut() {
+            Case::Small(pack) => Form::Pack(pack),
+            Case::Large(big) => Form::Big(big),
+            Case::Special(never) => match *never {},
+        }
     }
 
     /// A sorted set of distinct members, in any order (fastest in ascending order). Its encoding is that of redis for a result it
@@ -116,37 +135,41 @@ impl ZSet {
             set.convert();
         }
         for (member, score) in members {
-            match &mut set.repr {
-                Repr::Pack(pack) => pack::insert(pack, member, score),
-                Repr::Big(big) => big.insert(member, score),
+            match set.form_mut() {
+                Form::Pack(pack) => pack.insert(member, score),
+                Form::Big(big) => big.insert(member, score),
             }
         }
-        set.changed = true;
         set
     }
 
-    /// The listpack, while it is one (DUMP, RDB).
-    pub fn as_pack(&self) -> Option<&ListPack> {
-        match &self.repr {
-            Repr::Pack(pack) => Some(pack),
-            Repr::Big(_) => None,
+    /// Redis' form of a small one (DUMP, RDB); None for a large one.
+    pub fn to_listpack(&self) -> Option<ListPack> {
+        match self.form() {
+            Form::Pack(pack) => Some(pack.to_listpack()),
+            Form::Big(_) => None,
         }
+    }
+
+    /// Whether it is a small one.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.form(), Form::Pack(_))
     }
 
     /// The order of a large set as it is now, in constant time: later writes copy what they touch. None for a listpack, which is small
     /// enough to be copied. The pin must stay in the shard.
     pub fn pin_order(&self) -> Option<Tree<Run>> {
-        match &self.repr {
-            Repr::Pack(_) => None,
-            Repr::Big(big) => Some(big.pin()),
+        match self.form() {
+            Form::Pack(_) => None,
+            Form::Big(big) => Some(big.pin()),
         }
     }
 
     /// Number of members.
     pub fn len(&self) -> usize {
-        match &self.repr {
-            Repr::Pack(pack) => pack.len() / 2,
-            Repr::Big(big) => big.len(),
+        match self.form() {
+            Form::Pack(pack) => pack.len(),
+            Form::Big(big) => big.len(),
         }
     }
 
@@ -157,17 +180,17 @@ impl ZSet {
 
     /// The score of `member`.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.repr {
-            Repr::Pack(pack) => Some(pack::find(pack, member)?.1),
-            Repr::Big(big) => big.score(member),
+        match self.form() {
+            Form::Pack(pack) => pack.score(member),
+            Form::Big(big) => big.score(member),
         }
     }
 
     /// How many members come before `member`, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        match &self.repr {
-            Repr::Pack(pack) => pack::rank(pack, member),
-            Repr::Big(big) => big.rank(member),
+        match self.form() {
+            Form::Pack(pack) => pack.rank(member),
+            Form::Big(big) => big.rank(member),
         }
     }
 
@@ -193,31 +216,24 @@ impl ZSet {
         if score == old {
             return Added::Same(score);
         }
-        self.changed = true;
-        match &mut self.repr {
-            Repr::Pack(pack) => {
-                if let Some((at, _)) = pack::find(pack, member) {
-                    pack::remove(pack, at);
-                    pack::insert(pack, member, score);
-                }
-            }
-            Repr::Big(big) => big.change(member, old, score),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.change(member, score),
+            Form::Big(big) => big.change(member, old, score),
         }
         Added::Moved(score)
     }
 
     fn insert(&mut self, member: &[u8], score: f64, limits: &ZSetLimits) {
-        self.changed = true;
-        if let Repr::Pack(pack) = &self.repr {
-            let full = pack.len() / 2 + 1 > limits.max_entries;
-            let unsafe_size = pack.as_bytes().len() + member.len() > SAFE_BYTES;
+        if let Form::Pack(pack) = self.form() {
+            let full = pack.len() + 1 > limits.max_entries;
+            let unsafe_size = pack.byte_len() + member.len() > SAFE_BYTES;
             if full || member.len() > limits.max_value || unsafe_size {
                 self.convert();
             }
         }
-        match &mut self.repr {
-            Repr::Pack(pack) => pack::insert(pack, member, score),
-            Repr::Big(big) => big.insert(member, score),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.insert(member, score),
+            Form::Big(big) => big.insert(member, score),
         }
     }
 
@@ -227,26 +243,21 @@ impl ZSet {
     }
 
     fn convert(&mut self) {
-        let Repr::Pack(pack) = &self.repr else { return };
+        let Form::Pack(pack) = self.form_mut() else { return };
         let mut big = Box::<Big>::default();
-        pack::pairs(pack).for_each(|(member, score)| big.insert(&member.to_bytes(), score));
-        self.repr = Repr::Big(big);
+        pack.pairs().for_each(|(member, score)| big.insert(member, score));
+        if !pack.take_changed() {
+            big.take_changed();
+        }
+        self.repr = Thin::new(Case::Large(big));
     }
 
     /// Removes a member; true if it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        let removed = match &mut self.repr {
-            Repr::Pack(pack) => match pack::find(pack, member) {
-                Some((at, _)) => {
-                    pack::remove(pack, at);
-                    true
-                }
-                None => false,
-            },
-            Repr::Big(big) => big.remove(member),
-        };
-        self.changed |= removed;
-        removed
+        match self.form_mut() {
+            Form::Pack(pack) => pack.remove(member),
+            Form::Big(big) => big.remove(member),
+        }
     }
 
     /// Removes the members of ranks `from..to` (at most `len`).
@@ -255,10 +266,9 @@ impl ZSet {
         if from >= to {
             return;
         }
-        self.changed = true;
-        match &mut self.repr {
-            Repr::Pack(pack) => pack::remove_span(pack, from, to),
-            Repr::Big(big) => big.remove_span(from, to),
+        match self.form_mut() {
+            Form::Pack(pack) => pack.remove_span(from, to),
+            Form::Big(big) => big.remove_span(from, to),
         }
     }
 
@@ -267,9 +277,9 @@ impl ZSet {
         if range.is_empty() {
             return (0, 0);
         }
-        match &self.repr {
-            Repr::Pack(pack) => pack::score_span(pack, range),
-            Repr::Big(big) => big.score_span(range),
+        match self.form() {
+            Form::Pack(pack) => pack.score_span(range),
+            Form::Big(big) => big.score_span(range),
         }
     }
 
@@ -278,9 +288,9 @@ impl ZSet {
         if range.is_empty() {
             return (0, 0);
         }
-        match &self.repr {
-            Repr::Pack(pack) => pack::lex_span(pack, range, reverse),
-            Repr::Big(big) => big.lex_span(range),
+        match self.form() {
+            Form::Pack(pack) => pack.lex_span(range, reverse),
+            Form::Big(big) => big.lex_span(range),
         }
     }
 
@@ -291,22 +301,23 @@ impl ZSet {
 
     /// The members of ranks `from..to` in order, or from the last to the first.
     pub fn walk(&self, from: usize, to: usize, reverse: bool) -> Iter<'_> {
-        match &self.repr {
-            Repr::Big(big) => Iter::Big(big.walk(from, to, reverse)),
-            Repr::Pack(pack) if reverse => {
-                let pairs: Vec<_> = pack::pairs(pack).take(to).skip(from).collect();
+        match self.form() {
+            Form::Big(big) => Iter::Big(big.walk(from, to, reverse)),
+            Form::Pack(pack) if reverse => {
+                let pairs: Vec<_> = pack.pairs().take(to).skip(from).collect();
                 Iter::Reverse(pairs.into_iter().rev())
             }
-            Repr::Pack(pack) => Iter::Pack(pack::pairs(pack), from, to.saturating_sub(from)),
+            Form::Pack(pack) => Iter::Pack(pack.pairs(), from, to.saturating_sub(from)),
         }
     }
 
     /// A uniformly chosen member.
     pub fn random(&self, prng: &mut Prng) -> Option<(Element<'_>, f64)> {
-        match &self.repr {
-            Repr::Pack(pack) => pack::pairs(pack).nth(prng.below(self.len() as u64) as usize),
-            Repr::Big(big) => big.random(prng).map(|(member, score)| (Element::Bytes(member), score)),
+        match self.form() {
+            Form::Pack(pack) => pack.pairs().nth(prng.below(self.len() as u64) as usize),
+            Form::Big(big) => big.random(prng),
         }
+        .map(|(member, score)| (Element::Bytes(member), score))
     }
 
     /// `count` distinct members (all of them if there are fewer), in no particular order.
@@ -315,7 +326,7 @@ impl ZSet {
         if count >= len {
             return self.iter().collect();
         }
-        if let Repr::Big(big) = &self.repr
+        if let Form::Big(big) = self.form()
             && count <= len / 3
         {
             let mut seen = std::collections::HashSet::with_capacity(count);
@@ -343,12 +354,12 @@ impl ZSet {
 
     /// ZSCAN: visits from `cursor` (0 = start) about `count` members, returns the next cursor (0 = done).
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'a>, f64)) -> u64 {
-        let big = match &self.repr {
-            Repr::Pack(_) => {
+        let big = match self.form() {
+            Form::Pack(_) => {
                 self.iter().for_each(|(member, score)| visit(member, score));
                 return 0;
             }
-            Repr::Big(big) => big,
+            Form::Big(big) => big,
         };
         let mut position = cursor << 16;
         let mut seen = 0;
@@ -367,18 +378,18 @@ impl ZSet {
 
     /// Recounts everything (tests): bytes, order and both sides of a large set.
     pub fn is_consistent(&self) -> bool {
-        match &self.repr {
-            Repr::Pack(pack) => pack::is_valid(pack),
-            Repr::Big(big) => big.is_consistent(),
+        match self.form() {
+            Form::Pack(pack) => pack.is_consistent(),
+            Form::Big(big) => big.is_consistent(),
         }
     }
 }
 
 impl Collection for ZSet {
     fn heap_bytes(&self) -> usize {
-        match &self.repr {
-            Repr::Pack(pack) => pack.heap_bytes(),
-            Repr::Big(big) => good_size(size_of::<Big>()) + big.heap_bytes(),
+        match self.form() {
+            Form::Pack(pack) => pack.heap_bytes(),
+            Form::Big(big) => good_size(size_of::<Big>()) + big.heap_bytes(),
         }
     }
 
@@ -387,34 +398,37 @@ impl Collection for ZSet {
     }
 
     fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        match self.form_mut() {
+            Form::Pack(pack) => pack.take_changed(),
+            Form::Big(big) => big.take_changed(),
+        }
     }
 
     fn is_heavy(&self) -> bool {
-        matches!(&self.repr, Repr::Big(big) if big.len() > 64)
+        matches!(self.form(), Form::Big(big) if big.len() > 64)
     }
 
     fn free_step(&mut self) -> bool {
-        match &mut self.repr {
-            Repr::Pack(_) => true,
-            Repr::Big(big) => big.free_step(),
+        match self.form_mut() {
+            Form::Pack(_) => true,
+            Form::Big(big) => big.free_step(),
         }
     }
 
     fn encoding(&self) -> &'static str {
-        match self.repr {
-            Repr::Pack(_) => "listpack",
-            Repr::Big(_) => "skiplist",
+        match self.form() {
+            Form::Pack(_) => "listpack",
+            Form::Big(_) => "skiplist",
         }
     }
 }
 
 /// See [`ZSet::walk`].
 pub enum Iter<'a> {
-    /// Over a listpack: pairs, how many to skip, how many to give.
+    /// Over a small one: pairs, how many to skip, how many to give.
     Pack(pack::Pairs<'a>, usize, usize),
-    /// Over a listpack from its end.
-    Reverse(std::iter::Rev<std::vec::IntoIter<(Element<'a>, f64)>>),
+    /// Over a small one from its end.
+    Reverse(std::iter::Rev<std::vec::IntoIter<(&'a [u8], f64)>>),
     /// Over an order tree.
     Big(big::Walk<'a>),
 }
@@ -423,13 +437,14 @@ impl<'a> Iterator for Iter<'a> {
     type Item = (Element<'a>, f64);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
+        let pair = match self {
             Self::Pack(pairs, skip, left) => {
                 *left = left.checked_sub(1)?;
                 pairs.nth(std::mem::take(skip))
             }
             Self::Reverse(pairs) => pairs.next(),
-            Self::Big(walk) => walk.next().map(|(member, score)| (Element::Bytes(member), score)),
-        }
+            Self::Big(walk) => walk.next(),
+        };
+        pair.map(|(member, score)| (Element::Bytes(member), score))
     }
 }

@@ -36,7 +36,14 @@ fn keys(prng: &mut Prng) -> Vec<&'static str> {
 
 /// A command that may block.
 fn blocking(prng: &mut Prng) -> String {
-    match prng.below(6) {
+    match prng.below(10) {
+        6 => format!("{} {} 0", prng.pick(&["BZPOPMIN", "BZPOPMAX"]), keys(prng).join(" ")),
+        7 => {
+            let keys = keys(prng);
+            let count = 1 + prng.below(3);
+            format!("BZMPOP 0 {} {} {} COUNT {count}", keys.len(), keys.join(" "), prng.pick(&["MIN", "MAX"]))
+        }
+        8 => format!("XREAD COUNT 2 BLOCK 0 STREAMS {} {} $ $", key(prng), key(prng)),
         0 => format!("BLPOP {} 0", keys(prng).join(" ")),
         1 => format!("BRPOP {} 0", keys(prng).join(" ")),
         2 => {
@@ -61,7 +68,31 @@ fn serving(prng: &mut Prng, fresh: &mut u64) -> String {
             .collect();
         words.join(" ")
     };
-    match prng.below(20) {
+    match prng.below(30) {
+        24..27 => format!(
+            "ZADD {} {} {}",
+            key(prng),
+            prng.below(9),
+            elements(prng).replace(' ', &format!(" {} ", prng.below(5)))
+        ),
+        27..29 => format!("XADD {} 1-* f {}", key(prng), prng.below(9)),
+        29 => format!("SWAPDB 0 {}", prng.below(2)),
+        20 => format!(
+            "EVAL return(redis.call('rpush',KEYS[1],unpack(ARGV))) 1 {} {}",
+            key(prng),
+            elements(prng)
+        ),
+        21 => format!("EVAL return(redis.call('lpush',unpack(ARGV))) 0 {} {}", key(prng), elements(prng)),
+        22 => {
+            let (one, two) = (key(prng), key(prng));
+            let body = "redis.pcall('rpush',KEYS[1],ARGV[1])return(redis.pcall('rpush',KEYS[2],ARGV[1]))";
+            format!("EVAL {body} 2 {one} {two} {}", elements(prng))
+        }
+        23 => {
+            let (declared, other) = (key(prng), key(prng));
+            let body = "redis.call('set','flag',KEYS[1])return(redis.pcall('rpush',ARGV[1],ARGV[2]))";
+            format!("EVAL {body} 1 {declared} {other} {}", elements(prng))
+        }
         0..=5 => format!("RPUSH {} {}", key(prng), elements(prng)),
         6..=8 => format!("LPUSH {} {}", key(prng), elements(prng)),
         9 => format!("LMOVE {} {} {} {}", key(prng), key(prng), end(prng), end(prng)),

@@ -52,9 +52,10 @@ impl World {
         self.waiting.iter().filter(|waits| **waits).count()
     }
 
-    /// Sends a command (words split at spaces) without waiting.
+    /// Sends a command (words split at spaces; `\s` and `\n` stand for a space and an end of line in a word) without waiting.
     pub fn send(&mut self, at: usize, line: &str) {
-        let words: Vec<&str> = line.split(' ').collect();
+        let written = |word: &str| word.replace("\\s", " ").replace("\\n", "\n");
+        let words: Vec<String> = line.split(' ').map(written).collect();
         self.clients[at].send(&words).unwrap();
         self.waiting[at] = true;
     }

@@ -28,7 +28,6 @@ const LATER: &[(&str, &str)] = &[
     ("psync", "replication"),
     ("sync", "replication"),
     ("failover", "replication"),
-    ("wait", "replication"),
     ("bgrewriteaof", "persistence"),
     ("bgsave", "persistence"),
     ("save", "persistence"),

@@ -89,7 +89,10 @@ const SIMPLE: [&str; 26] = [
     "+nosuch",
     "",
 ];
-const LINES: [&str; 24] = [
+/// Fixed commands.
+pub const LINES: &[&str] = &[
+    "ACL GENPASS",
+    "ACL GENPASS 12",
     "ACL WHOAMI",
     "ACL CAT",
     "ACL CAT nosuch",
@@ -235,7 +238,7 @@ fn as_user(t: &mut Traffic) -> Vec<Step> {
 }
 
 fn other(t: &mut Traffic) -> Vec<Step> {
-    let line = t.prng.pick(&LINES);
+    let line = t.prng.pick(LINES);
     one(words(line))
 }
 

@@ -48,6 +48,7 @@ fn equal_values(mode: &Mode, ours: &Value, theirs: &Value) -> bool {
             same_kind(ours, theirs) && ours.items().map(<[Value]>::len) == theirs.items().map(<[Value]>::len)
         }
         Mode::Unordered => sorted(ours).is_some_and(|left| Some(left) == sorted(theirs)),
+        Mode::Nested => deeply_sorted(ours) == deeply_sorted(theirs),
         Mode::Pairs => pairs(ours).is_some_and(|left| Some(left) == pairs(theirs)),
         Mode::Near(distance) => match (ours, theirs) {
             (Value::Int(left), Value::Int(right)) => {
@@ -149,6 +150,25 @@ fn sorted(value: &Value) -> Option<(&'static str, Vec<Value>)> {
     };
     items.sort();
     Some((value.kind(), items))
+}
+
+fn deeply_sorted(value: &Value) -> Value {
+    let all = |items: &[Value]| {
+        let mut items: Vec<Value> = items.iter().map(deeply_sorted).collect();
+        items.sort();
+        items
+    };
+    match value {
+        Value::Array(items) => Value::Array(all(items)),
+        Value::Set(items) => Value::Set(all(items)),
+        Value::Map(pairs) => {
+            let mut pairs: Vec<_> =
+                pairs.iter().map(|(name, value)| (name.clone(), deeply_sorted(value))).collect();
+            pairs.sort();
+            Value::Map(pairs)
+        }
+        other => other.clone(),
+    }
 }
 
 fn pairs(value: &Value) -> Option<(&'static str, Vec<(Value, Value)>)> {

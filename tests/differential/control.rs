@@ -1,9 +1,12 @@
 //! Generators of the commands that are not about keys: connection, pub/sub, server, transactions.
 //!
-//! Called by `families::all`. Most are picked from lists of lines, the wrong ones among them; `traffic` spoils further ones. What
-//! a line must never do is end, stop or starve a server or the harness' own connections.
+//! Called by `families::all`. Most are picked from the lists of `lines`; `traffic` spoils further ones.
 
 use crate::families::{self, Generator, Row, line, number, one, with};
+use crate::lines::{
+    CLIENT_LINES, COMMAND_LINES, CONFIG_LINES, CONTAINERS, DEBUG_LINES, LATENCY_LINES, MEMORY_LINES,
+    PUBSUB_LINES, SLOWLOG_LINES,
+};
 use crate::traffic::{Args, Step, Traffic, words};
 
 /// All rows of this file.
@@ -19,54 +22,34 @@ fn pick_line(t: &mut Traffic, lines: &[&str]) -> Vec<Step> {
     one(args)
 }
 
-const CLIENT_LINES: [&str; 46] = [
-    "CLIENT GETNAME",
-    "CLIENT SETNAME conn-1",
-    "CLIENT SETNAME other",
-    "CLIENT ID",
-    "CLIENT NO-EVICT on",
-    "CLIENT NO-EVICT off",
-    "CLIENT NO-EVICT maybe",
-    "CLIENT UNPAUSE",
-    "CLIENT UNBLOCK 999999999",
-    "CLIENT UNBLOCK 999999999 ERROR",
-    "CLIENT UNBLOCK abc",
-    "CLIENT UNBLOCK 999999999 NOSUCH",
-    "CLIENT GETREDIR",
-    "CLIENT TRACKINGINFO",
-    "CLIENT CACHING yes",
-    "CLIENT TRACKING off",
-    "CLIENT REPLY on",
-    "CLIENT REPLY garbage",
-    "CLIENT HELP",
-    "CLIENT NOSUCH",
-    "CLIENT SETNAME",
-    "CLIENT TRACKING maybe",
-    "CLIENT",
-    "CLIENT LIST TYPE nosuch",
-    "CLIENT LIST TYPE",
-    "CLIENT LIST ID abc",
-    "CLIENT LIST ID",
-    "CLIENT LIST NOSUCH 1",
-    "CLIENT LIST ID 99999999",
-    "CLIENT LIST TYPE replica",
-    "CLIENT PAUSE abc",
-    "CLIENT PAUSE -1",
-    "CLIENT PAUSE 0 NOSUCH",
-    "CLIENT PAUSE",
-    "CLIENT KILL",
-    "CLIENT KILL 1.2.3.4:5",
-    "CLIENT KILL ID 0",
-    "CLIENT KILL ID abc",
-    "CLIENT KILL ID 99999999",
-    "CLIENT KILL TYPE nosuch",
-    "CLIENT KILL USER nobody",
-    "CLIENT KILL ADDR 1.2.3.4:5 SKIPME maybe",
-    "CLIENT KILL ADDR 1.2.3.4:5",
-    "CLIENT KILL LADDR 1.2.3.4:5 SKIPME yes",
-    "CLIENT KILL NOSUCH x",
-    "CLIENT KILL ID 99999999 ADDR",
-];
+/// Modes of tracking; nothing is read meanwhile, so nothing is pushed (`frames` has that).
+fn tracking(t: &mut Traffic) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let on = t.prng.pick(&[
+        "on",
+        "on OPTIN",
+        "on OPTOUT NOLOOP",
+        "on OPTIN OPTOUT",
+        "on PREFIX a",
+        "on REDIRECT 99999999",
+    ]);
+    let then = [
+        "CLIENT CACHING yes",
+        "CLIENT CACHING no",
+        "CLIENT TRACKINGINFO",
+        "CLIENT GETREDIR",
+        "CLIENT CACHING x",
+    ];
+    steps.extend(one(words(&format!("CLIENT TRACKING {on}"))));
+    (0..t.prng.below(4)).for_each(|_| steps.extend(one(words(t.prng.pick(&then)))));
+    steps.extend(one(words("CLIENT TRACKING off")));
+    steps
+}
+
+/// HELP of any container.
+fn help(t: &mut Traffic) -> Vec<Step> {
+    line!(t.prng.pick(CONTAINERS), "HELP")
+}
 
 fn hello(t: &mut Traffic) -> Vec<Step> {
     let line = t.prng.pick(&[
@@ -116,7 +99,8 @@ const CONNECTION: &[Row] = &[
     ("ping", 3, |t| if t.prng.chance(50) { line!("PING") } else { line!("PING", t.value()) }),
     ("echo", 3, |t| line!("ECHO", t.value())),
     ("select", 6, select),
-    ("client", 6, |t| pick_line(t, &CLIENT_LINES)),
+    ("client", 6, |t| pick_line(t, CLIENT_LINES)),
+    ("client", 2, tracking),
     ("hello", 2, hello),
     ("reset", 1, reset),
     ("auth", 1, |t| {
@@ -138,7 +122,9 @@ fn subscription(t: &mut Traffic, name: &str) -> Vec<Step> {
     let channel = format!("news-{}", t.prng.below(4));
     let mut steps = line!(name, channel.clone());
     for _ in 0..t.prng.below(4) {
-        let inner: [Generator; 7] = [
+        let inner: [Generator; 9] = [
+            |t| line!("PUBSUB", "SHARDNUMSUB", format!("news-{}", t.prng.below(4))),
+            |_| line!("PUBSUB", "SHARDCHANNELS"),
             |_| line!("PING"),
             |t| line!("PING", t.value()),
             |t| line!("GET", t.string_key()),
@@ -152,6 +138,7 @@ fn subscription(t: &mut Traffic, name: &str) -> Vec<Step> {
     }
     steps.extend(line!("UNSUBSCRIBE", channel.clone()));
     steps.extend(line!("UNSUBSCRIBE", "news-1"));
+    steps.extend(line!("SUNSUBSCRIBE", channel.clone()));
     steps.extend(line!("PUNSUBSCRIBE", channel));
     steps
 }
@@ -159,114 +146,19 @@ fn subscription(t: &mut Traffic, name: &str) -> Vec<Step> {
 const PUBSUB: &[Row] = &[
     ("subscribe", 1, |t| subscription(t, "SUBSCRIBE")),
     ("psubscribe", 1, |t| subscription(t, "PSUBSCRIBE")),
+    ("ssubscribe", 1, |t| subscription(t, "SSUBSCRIBE")),
+    ("sunsubscribe", 1, |t| line!("SUNSUBSCRIBE", format!("news-{}", t.prng.below(4)))),
+    ("spublish", 1, |t| line!("SPUBLISH", "quiet", t.value())),
     ("unsubscribe", 1, |t| line!("UNSUBSCRIBE", format!("news-{}", t.prng.below(4)))),
     ("punsubscribe", 1, |t| line!("PUNSUBSCRIBE", format!("news-{}", t.prng.below(4)))),
     ("publish", 1, |t| line!("PUBLISH", "quiet", t.value())),
-    ("pubsub", 2, |t| {
-        let lines = [
-            "PUBSUB CHANNELS",
-            "PUBSUB CHANNELS news-*",
-            "PUBSUB CHANNELS nothing",
-            "PUBSUB NUMPAT",
-            "PUBSUB NUMSUB",
-            "PUBSUB NUMSUB news-1 nothing",
-            "PUBSUB NOSUCH",
-            "PUBSUB",
-            "PUBSUB CHANNELS a b",
-            "PUBSUB NUMPAT x",
-        ];
-        pick_line(t, &lines)
-    }),
-];
-
-const CONFIG_LINES: [&str; 50] = [
-    "CONFIG GET maxmemory",
-    "CONFIG GET maxmemory-policy",
-    "CONFIG GET hash-max-listpack-entries",
-    "CONFIG GET hash-max-ziplist-*",
-    "CONFIG GET nosuch",
-    "CONFIG GET timeout maxclients",
-    "CONFIG GET slowlog-*",
-    "CONFIG GET LFU-*",
-    "CONFIG SET hash-max-listpack-entries 64",
-    "CONFIG SET hash-max-listpack-entries 128",
-    "CONFIG SET hash-max-ziplist-value 64",
-    "CONFIG SET slowlog-max-len 100 timeout 0",
-    "CONFIG SET timeout -1",
-    "CONFIG SET timeout abc",
-    "CONFIG SET nosuch 1",
-    "CONFIG SET timeout 0 timeout 0",
-    "CONFIG SET timeout",
-    "CONFIG SET maxmemory-policy nosuch",
-    "CONFIG SET maxmemory 10gb",
-    "CONFIG SET maxmemory 0",
-    "CONFIG SET maxmemory 1zb",
-    "CONFIG SET lazyfree-lazy-user-del maybe",
-    "CONFIG SET lfu-log-factor 10",
-    "CONFIG SET databases 4",
-    "CONFIG NOSUCH",
-    "CONFIG",
-    "CONFIG GET",
-    "CONFIG SET",
-    "CONFIG RESETSTAT",
-    "CONFIG RESETSTAT x",
-    "CONFIG SET hash-max-listpack-value 32",
-    "CONFIG SET hash-max-listpack-value 64",
-    "CONFIG SET hash-max-listpack-entries -1",
-    "CONFIG SET maxmemory-policy allkeys-lfu",
-    "CONFIG SET maxmemory-policy noeviction",
-    "CONFIG SET maxmemory-policy allkeys-lru",
-    "CONFIG SET notify-keyspace-events KEA",
-    "CONFIG SET notify-keyspace-events KEAX1",
-    "CONFIG SET notify-keyspace-events \"\"",
-    "CONFIG GET notify-keyspace-events",
-    "CONFIG SET hz 1000",
-    "CONFIG GET hz",
-    "CONFIG SET hz 10",
-    "CONFIG SET maxclients 0",
-    "CONFIG SET client-query-buffer-limit 1",
-    "CONFIG SET proto-max-bulk-len 10",
-    "CONFIG GET client-output-buffer-limit",
-    "CONFIG SET client-output-buffer-limit x",
-    "CONFIG SET lazyfree-lazy-expire yes",
-    "CONFIG SET lazyfree-lazy-expire no",
-];
-
-const COMMAND_LINES: [&str; 28] = [
-    "COMMAND GETKEYS SET k v",
-    "COMMAND GETKEYS MSET a 1 b 2 c 3",
-    "COMMAND GETKEYS GET",
-    "COMMAND GETKEYS NOSUCH x",
-    "COMMAND GETKEYS PING",
-    "COMMAND GETKEYS BITOP AND d a b",
-    "COMMAND GETKEYS CONFIG GET x",
-    "COMMAND GETKEYS MGET a b c",
-    "COMMAND GETKEYSANDFLAGS SET k v",
-    "COMMAND GETKEYSANDFLAGS COPY a b",
-    "COMMAND GETKEYSANDFLAGS MSET a 1 b 2",
-    "COMMAND GETKEYSANDFLAGS GETEX k",
-    "COMMAND INFO nosuch",
-    "COMMAND NOSUCH",
-    "COMMAND GETKEYS",
-    "COMMAND COUNT",
-    "COMMAND LIST FILTERBY NOSUCH x",
-    "COMMAND GETKEYS RENAME a b",
-    "COMMAND GETKEYS OBJECT ENCODING x",
-    "COMMAND GETKEYS MEMORY USAGE x",
-    "COMMAND LIST FILTERBY PATTERN l[a-z]*t",
-    "COMMAND LIST FILTERBY ACLCAT nosuch",
-    "COMMAND LIST FILTERBY ACLCAT bitmap",
-    "COMMAND LIST FILTERBY MODULE x",
-    "COMMAND LIST FILTERBY PATTERN",
-    "COMMAND INFO get nosuch set",
-    "COMMAND INFO mset hset del",
-    "COMMAND LIST x",
+    ("pubsub", 2, |t| pick_line(t, PUBSUB_LINES)),
 ];
 
 /// COMMAND GETKEYS of any generated command.
 fn command(t: &mut Traffic) -> Vec<Step> {
     if t.prng.chance(40) {
-        return pick_line(t, &COMMAND_LINES);
+        return pick_line(t, COMMAND_LINES);
     }
     let Some(Step::Command(inner)) = families::any_on_keys(t).into_iter().next() else {
         return line!("COMMAND", "COUNT");
@@ -275,30 +167,13 @@ fn command(t: &mut Traffic) -> Vec<Step> {
     with(name, inner)
 }
 
-const DEBUG_LINES: [&str; 14] = [
-    "DEBUG SLEEP 0",
-    "DEBUG SET-ACTIVE-EXPIRE 1",
-    "DEBUG SET-ACTIVE-EXPIRE 0",
-    "DEBUG NOSUCH",
-    "DEBUG",
-    "DEBUG DIGEST-VALUE missing",
-    "DEBUG OBJECT missing",
-    "DEBUG ERROR text-of-mine",
-    "DEBUG OBJECT",
-    "DEBUG SLEEP",
-    "DEBUG POPULATE",
-    "DEBUG POPULATE x",
-    "DEBUG POPULATE 3 populated 20",
-    "DEBUG POPULATE 2 populated",
-];
-
 fn debug(t: &mut Traffic) -> Vec<Step> {
     const TYPES: [&str; 14] = [
         "string", "integer", "double", "null", "array", "set", "map", "attrib", "true", "false", "bignum",
         "verbatim", "nosuch", "STRING",
     ];
     match t.prng.below(4) {
-        0 => pick_line(t, &DEBUG_LINES),
+        0 => pick_line(t, DEBUG_LINES),
         // In RESP3 the push is followed by a second reply.
         1 if t.proto == 2 && t.prng.chance(20) => line!("DEBUG", "PROTOCOL", "push"),
         1 => line!("DEBUG", "PROTOCOL", t.prng.pick(&TYPES)),
@@ -310,16 +185,7 @@ fn debug(t: &mut Traffic) -> Vec<Step> {
 }
 
 fn memory(t: &mut Traffic) -> Vec<Step> {
-    const LINES: [&str; 7] = [
-        "MEMORY HELP",
-        "MEMORY NOSUCH",
-        "MEMORY USAGE missing SAMPLES -1",
-        "MEMORY USAGE",
-        "MEMORY PURGE",
-        "MEMORY USAGE missing NOSUCH 1",
-        "MEMORY",
-    ];
-    if t.prng.chance(60) { line!("MEMORY", "USAGE", t.any_key()) } else { pick_line(t, &LINES) }
+    if t.prng.chance(60) { line!("MEMORY", "USAGE", t.any_key()) } else { pick_line(t, MEMORY_LINES) }
 }
 
 const SERVER: &[Row] = &[
@@ -341,41 +207,14 @@ const SERVER: &[Row] = &[
     ("info", 1, |t| {
         pick_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])
     }),
-    ("config", 4, |t| pick_line(t, &CONFIG_LINES)),
+    ("config", 4, |t| pick_line(t, CONFIG_LINES)),
     ("command", 4, command),
     ("memory", 2, memory),
-    ("slowlog", 1, |t| {
-        let lines = [
-            "SLOWLOG LEN",
-            "SLOWLOG GET 0",
-            "SLOWLOG RESET",
-            "SLOWLOG GET x",
-            "SLOWLOG NOSUCH",
-            "SLOWLOG GET -2",
-            "SLOWLOG GET -1",
-            "SLOWLOG GET 1 2",
-            "SLOWLOG LEN x",
-            "SLOWLOG",
-        ];
-        pick_line(t, &lines)
-    }),
-    ("latency", 1, |t| {
-        let lines = [
-            "LATENCY RESET nosuch",
-            "LATENCY LATEST",
-            "LATENCY HISTORY nosuch",
-            "LATENCY HISTOGRAM get",
-            "LATENCY NOSUCH",
-            "LATENCY GRAPH nosuch",
-            "LATENCY HISTORY",
-            "LATENCY GRAPH",
-            "LATENCY HISTOGRAM nosuch",
-            "LATENCY RESET",
-            "LATENCY",
-        ];
-        pick_line(t, &lines)
-    }),
+    ("slowlog", 1, |t| pick_line(t, SLOWLOG_LINES)),
+    ("latency", 1, |t| pick_line(t, LATENCY_LINES)),
     ("debug", 2, debug),
+    ("acl", 3, help),
+    ("pfselftest", 1, |_| line!("PFSELFTEST")),
     ("lolwut", 1, |t| {
         pick_line(t, &["LOLWUT", "LOLWUT VERSION", "LOLWUT VERSION x", "LOLWUT VERSION 5 1 1 1"])
     }),

@@ -3,6 +3,8 @@
 //! Called by `lockstep` for every command. Invariant: a line without a reason is refused, so that no exclusion
 //! can be added silently.
 
+use std::collections::BTreeMap;
+
 /// How two replies are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -16,6 +18,8 @@ pub enum Mode {
     Random,
     /// The same elements in any order.
     Unordered,
+    /// The same after sorting every array and map, the inner ones first.
+    Nested,
     /// The same pairs in any order.
     Pairs,
     /// Integers within this distance.
@@ -39,12 +43,13 @@ struct Line {
 /// The parsed file.
 pub struct Exclusions {
     lines: Vec<Line>,
+    untried: BTreeMap<String, String>,
 }
 
 impl Exclusions {
     /// Parses the file; panics on a line that is not `action | pattern | reason`.
     pub fn parse(text: &str) -> Exclusions {
-        let mut lines = Vec::new();
+        let (mut lines, mut untried) = (Vec::new(), BTreeMap::new());
         for (number, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
@@ -52,6 +57,10 @@ impl Exclusions {
             let parts: Vec<&str> = line.split('|').map(str::trim).collect();
             let [action, pattern, reason] = parts[..] else { panic!("line {}: {line}", number + 1) };
             assert!(!reason.is_empty(), "line {} gives no reason", number + 1);
+            if action == "untried" {
+                untried.insert(pattern.to_lowercase().replace(' ', "|"), reason.to_owned());
+                continue;
+            }
             let mut words: Vec<Vec<u8>> = pattern.split_whitespace().map(|word| word.into()).collect();
             let open = words.last().is_some_and(|word| word == b"...");
             if open {
@@ -59,7 +68,12 @@ impl Exclusions {
             }
             lines.push(Line { mode: parse_mode(action), pattern: words, open });
         }
-        Exclusions { lines }
+        Exclusions { lines, untried }
+    }
+
+    /// Commands (as in COMMAND LIST) that need not succeed here, and why.
+    pub fn untried(&self) -> &BTreeMap<String, String> {
+        &self.untried
     }
 
     /// How this command's replies are compared.
@@ -79,6 +93,7 @@ fn parse_mode(action: &str) -> Mode {
         ("shape", _) => Mode::Shape,
         ("random", _) => Mode::Random,
         ("unordered", _) => Mode::Unordered,
+        ("nested", _) => Mode::Nested,
         ("pairs", _) => Mode::Pairs,
         ("error-kind", _) => Mode::ErrorKind,
         ("rules", _) => Mode::Rules,

@@ -4,15 +4,21 @@
 //! nobody generates. Weights are relative: writers and readers of the same type keep the keyspace populated.
 
 #[path = "acl.rs"]
-mod acl;
+pub mod acl;
+#[path = "blocking.rs"]
+mod blocking;
+#[path = "functions.rs"]
+pub mod functions;
 #[path = "geos.rs"]
 mod geos;
 #[path = "hyperloglogs.rs"]
 mod hyperloglogs;
 #[path = "lists.rs"]
 mod lists;
+#[path = "programs.rs"]
+mod programs;
 #[path = "scripts.rs"]
-mod scripts;
+pub mod scripts;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]
@@ -41,6 +47,7 @@ const FAMILIES: &[&[Row]] = &[
     sets::SET,
     streams::STREAM,
     zsets::ZSET,
+    blocking::BLOCKING,
     hyperloglogs::HYPERLOGLOG,
 ];
 
@@ -51,7 +58,8 @@ pub fn on_keys() -> impl Iterator<Item = Row> {
 
 /// All rows.
 pub fn all() -> impl Iterator<Item = Row> {
-    on_keys().chain(control::all()).chain(scripts::SCRIPTING.iter().copied()).chain(acl::ROWS.iter().copied())
+    let others = [scripts::SCRIPTING, functions::FUNCTIONS, acl::ROWS, blocking::SITUATIONS];
+    on_keys().chain(control::all()).chain(others.into_iter().flatten().copied())
 }
 
 /// What any of the rows on keys makes that both servers know.

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::client::Client;
+use crate::support::coverage::{Coverage, Outcome};
 use crate::support::prng::{Prng, env_number, seeds};
 use crate::support::reply::{Value, show};
 use crate::support::server::{Plan, Server};
@@ -133,7 +134,22 @@ fn tracking(prng: &mut Prng) -> String {
 
 fn data(prng: &mut Prng) -> String {
     let (one, two) = (key(prng), key(prng));
-    match prng.below(20) {
+    match prng.below(26) {
+        20 => format!("EVAL return(redis.call('get',KEYS[1])) 1 {one}"),
+        21 => format!("EVAL return{{redis.call('mget','{one}','{two}'),redis.pcall('incr','{one}')}} 0"),
+        22 => format!(
+            "EVAL redis.call('publish','{}','s')return(redis.call('set',KEYS[1],'x')) 1 {one}",
+            name(prng)
+        ),
+        23 => format!(
+            "EVAL_RO return(redis.pcall('{}',KEYS[1])) 1 {one}",
+            prng.pick(&["get", "set", "strlen", "type"])
+        ),
+        24 => format!("{} {one} {}", prng.pick(&["RPUSH", "SADD", "LPUSH"]), prng.below(9)),
+        25 => format!(
+            "{} {one}",
+            prng.pick(&["LLEN", "SMEMBERS", "LPOP", "TTL", "TYPE", "PERSIST", "INCR", "GETDEL"])
+        ),
         0..5 => format!("GET {one}"),
         5 => format!("MGET {one} {two}"),
         6 => format!("EXISTS {one} {two}"),
@@ -195,7 +211,19 @@ fn describe(frames: &Frames) -> String {
     frames.iter().map(|(_, raw)| format!("      {}\n", show(raw, 300))).collect()
 }
 
-fn run(seed: u64, threads: u32, steps: u64) -> (u64, u64) {
+/// Counts what was sent and whether it was refused.
+fn record(coverage: &mut Coverage, lines: &[String], frames: &Frames) {
+    let is_refused = frames.iter().any(|(_, raw)| raw.first() == Some(&b'-'));
+    for line in lines {
+        let mut words = line.split(' ');
+        let (name, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let label =
+            if ["CLIENT", "PUBSUB"].contains(&name) { format!("{name} {second}") } else { name.to_owned() };
+        coverage.record(&label, "(frames)", if is_refused { Outcome::Error } else { Outcome::Value });
+    }
+}
+
+fn run(seed: u64, threads: u32, steps: u64, coverage: &mut Coverage) -> (u64, u64) {
     let mut prng = Prng::new(seed);
     let (mut ours, mut theirs) = (Plan::shoal(threads).start(), Plan::redis().start());
     let protos: Vec<u8> = (0..CONNECTIONS).map(|_| 2 + prng.below(2) as u8).collect();
@@ -241,6 +269,9 @@ fn run(seed: u64, threads: u32, steps: u64) -> (u64, u64) {
                 got.extend(own.frames(place, &marker));
             }
             told += pushes(&expected).len() as u64;
+            if place == at {
+                record(coverage, &lines, &expected);
+            }
             refused += (place == at && expected.iter().any(|(_, raw)| raw.first() == Some(&b'-'))) as u64;
             let from = history.len().saturating_sub(12);
             assert!(
@@ -261,11 +292,13 @@ fn run(seed: u64, threads: u32, steps: u64) -> (u64, u64) {
 #[test]
 fn pushes_equal_those_of_redis() {
     let steps = env_number("FRAMES", 1500);
+    let mut coverage = Coverage::default();
     for seed in seeds(1, env_number("SEEDS", 2)) {
         for threads in [1, 3].into_iter().filter(|&threads| env_number("THREADS", threads) == threads) {
-            let (told, refused) = run(seed, threads as u32, steps);
+            let (told, refused) = run(seed, threads as u32, steps, &mut coverage);
             println!("seed {seed} threads {threads}: {steps} steps, {refused} refused, {told} pushes");
             assert!(told * 2 > steps && refused * 100 < steps * 40, "the traffic tests too little");
         }
     }
+    println!("{}", coverage.table());
 }

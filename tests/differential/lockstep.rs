@@ -8,14 +8,23 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use crate::compare::{self, Queue};
 use crate::exclusions::{Exclusions, Mode};
-use crate::support::client::{Client, Reply, encode, is_closed};
+use crate::lines;
+use crate::support::client::{Client, Reply, encode, is_closed, wait_until};
 use crate::support::coverage::{Coverage, Outcome};
 use crate::support::reply::{Value, show};
 use crate::support::server::Server;
 use crate::traffic::{Args, Step, Traffic, words};
+
+#[path = "composite.rs"]
+mod composite;
+#[path = "waiting.rs"]
+mod waiting;
+
+use waiting::Waiters;
 
 const CONNECTIONS: usize = 3;
 const BATCH_MAX: usize = 16;
@@ -46,6 +55,9 @@ pub struct Lockstep<'a> {
     ours: &'a Server,
     theirs: &'a Server,
     pairs: Vec<Pair>,
+    waiters: Option<(Waiters, Waiters)>,
+    /// How often both were started afresh.
+    rounds: u64,
     listed: (BTreeSet<String>, BTreeSet<String>),
     history: VecDeque<(u64, usize, Args)>,
     sent_count: u64,
@@ -90,6 +102,8 @@ impl<'a> Lockstep<'a> {
             ours,
             theirs,
             pairs: Vec::new(),
+            waiters: None,
+            rounds: 0,
             listed,
             history: VecDeque::new(),
             sent_count: 0,
@@ -104,6 +118,11 @@ impl<'a> Lockstep<'a> {
 
     /// Runs about `commands` commands; stops early after `diff_max` differences.
     pub fn run(&mut self, commands: u64, diff_max: usize) {
+        for args in lines::tour() {
+            if let Err(error) = self.batch(0, vec![args]) {
+                self.report("CONNECTION", &format!("connection: {error}"), &[]);
+            }
+        }
         let mut next_digest = DIGEST_EVERY;
         while self.sent_count < commands && self.differences.len() < diff_max && !self.crashed {
             let connection = self.traffic.prng.index(CONNECTIONS);
@@ -120,9 +139,16 @@ impl<'a> Lockstep<'a> {
     }
 
     fn start_afresh(&mut self) {
+        self.pairs.clear();
+        self.waiters = None;
         for server in [self.ours, self.theirs] {
             let mut client = server.connect();
+            // What was sent and never read is still executed: not after the flush.
+            let alone =
+                |client: &mut Client| client.run("INFO clients").text().contains("connected_clients:1\r");
+            assert!(wait_until(Duration::from_secs(10), || alone(&mut client)), "old connections stay");
             client.run("FLUSHALL");
+            client.run("FUNCTION FLUSH");
             client.run("CONFIG SET hash-max-listpack-entries 128 hash-max-listpack-value 64 maxmemory 0");
         }
         let proto = self.traffic.proto;
@@ -134,6 +160,8 @@ impl<'a> Lockstep<'a> {
             queued: Vec::new(),
         };
         self.pairs = (0..CONNECTIONS).map(pair).collect();
+        self.waiters = Some((Waiters::new(self.ours, proto), Waiters::new(self.theirs, proto)));
+        self.rounds += 1;
         self.history.clear();
     }
 
@@ -228,9 +256,9 @@ impl<'a> Lockstep<'a> {
         if is_last && same && !command.in_multi {
             same = self.is_member(connection, command, &ours)?;
         }
-        self.coverage.record(&label(&command.args), &key_type, outcome(&theirs.value));
+        self.coverage.record(&self.label(&command.args), &key_type, outcome(&theirs.value));
         if !same {
-            let text = format!("ours:   {}\ntheirs: {}", show(&ours.raw, 600), show(&theirs.raw, 600));
+            let text = format!("ours:   {}\ntheirs: {}", show(&ours.raw, 6000), show(&theirs.raw, 6000));
             self.report(&name_of(&command.args), &text, &command.args);
         }
         Ok(same)
@@ -257,6 +285,20 @@ impl<'a> Lockstep<'a> {
         }
     }
 
+    /// The row of the coverage table: the command, with its subcommand if there is such a one.
+    fn label(&self, args: &Args) -> String {
+        let name = name_of(args);
+        let Some(second) = args.get(1) else { return name };
+        let second = String::from_utf8_lossy(second).to_lowercase();
+        let full = format!("{}|{second}", name.to_lowercase());
+        let is_debug =
+            name == "DEBUG" && second.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        match is_debug || self.listed.0.contains(&full) || self.listed.1.contains(&full) {
+            true => full.replace('|', " ").to_uppercase(),
+            false => name,
+        }
+    }
+
     fn is_one_sided(&self, args: &Args) -> bool {
         let Some(second) = args.get(1) else { return false };
         if name_of(args) == "COMMAND" && args.len() > 2 {
@@ -265,44 +307,6 @@ impl<'a> Lockstep<'a> {
         }
         let name = format!("{}|{}", name_of(args), String::from_utf8_lossy(second)).to_lowercase();
         self.listed.0.contains(&name) != self.listed.1.contains(&name)
-    }
-
-    fn composite(&mut self, connection: usize, step: Option<Step>) -> io::Result<()> {
-        self.sent_count += 1;
-        if self.pairs[connection].in_multi {
-            return Ok(());
-        }
-        match step {
-            Some(Step::ScanAll(args, cursor)) => {
-                let pair = &mut self.pairs[connection];
-                let ours = scan_all(&mut pair.ours, &args, cursor)?;
-                let theirs = scan_all(&mut pair.theirs, &args, cursor)?;
-                self.coverage.record(&label(&args), "-", Outcome::Value);
-                if ours != theirs {
-                    let text = format!("whole iteration\nours:   {ours:?}\ntheirs: {theirs:?}");
-                    self.report(&name_of(&args), &text, &args);
-                }
-                Ok(())
-            }
-            Some(Step::Restore { from, to }) => {
-                let from_ours = self.traffic.prng.chance(50);
-                let pair = &mut self.pairs[connection];
-                let source = if from_ours { &mut pair.ours } else { &mut pair.theirs };
-                let dump = source.command(&[b"DUMP", from.as_slice()])?;
-                let Value::Bulk(payload) = dump.value else { return Ok(()) };
-                let mut args = vec![b"RESTORE".to_vec(), to, b"0".to_vec(), payload];
-                if self.traffic.prng.chance(70) {
-                    args.push(b"REPLACE".to_vec());
-                }
-                if self.traffic.prng.chance(10)
-                    && let Some(byte) = args[3].last_mut()
-                {
-                    *byte ^= 1;
-                }
-                self.batch(connection, vec![args])
-            }
-            _ => Ok(()),
-        }
     }
 
     fn compare_digests(&mut self) {
@@ -399,30 +403,22 @@ fn name_of(args: &[Vec<u8>]) -> String {
     args.first().map_or_else(String::new, |name| String::from_utf8_lossy(name).to_uppercase())
 }
 
-/// The row of the coverage table: the command, with its subcommand for containers.
-fn label(args: &Args) -> String {
-    let name = name_of(args);
-    let containers =
-        ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG", "PUBSUB"];
-    match args.get(1) {
-        Some(second)
-            if containers.contains(&name.as_str()) && second.iter().all(u8::is_ascii_alphanumeric) =>
-        {
-            format!("{name} {}", String::from_utf8_lossy(second).to_uppercase())
-        }
-        _ => name,
-    }
-}
-
 /// Where a command's first key is, for the coverage table.
 fn first_key(args: &Args) -> Option<&[u8]> {
     const KEYLESS: &str = " PING ECHO SELECT CLIENT HELLO RESET AUTH DBSIZE FLUSHDB FLUSHALL SWAPDB TIME LASTSAVE ROLE INFO \
-        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB SHUTDOWN MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT ";
+        CONFIG COMMAND SLOWLOG LATENCY DEBUG LOLWUT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB SHUTDOWN MULTI EXEC DISCARD UNWATCH KEYS RANDOMKEY SCAN WAIT NOSUCHCOMMAND QUIT \
+        ACL SCRIPT FUNCTION SPUBLISH SSUBSCRIBE SUNSUBSCRIBE MONITOR PFSELFTEST ";
     let name = name_of(args);
     if KEYLESS.contains(&format!(" {name} ")) {
         return None;
     }
-    let index = if ["OBJECT", "MEMORY", "BITOP"].contains(&name.as_str()) { 2 } else { 1 };
+    let index = match name.as_str() {
+        "OBJECT" | "MEMORY" | "BITOP" | "XGROUP" | "XINFO" | "LMPOP" | "ZMPOP" | "ZDIFF" | "ZINTER"
+        | "ZUNION" | "SINTERCARD" => 2,
+        "BLMPOP" | "BZMPOP" => 3,
+        name if name.starts_with("EVAL") || name.starts_with("FCALL") => 3,
+        _ => 1,
+    };
     args.get(index).map(Vec::as_slice)
 }
 
@@ -435,7 +431,7 @@ fn next_in_multi(args: &Args, before: bool) -> bool {
     }
 }
 
-fn outcome(value: &Value) -> Outcome {
+pub fn outcome(value: &Value) -> Outcome {
     match value {
         Value::Error(text) if text.starts_with(b"WRONGTYPE") => Outcome::WrongType,
         Value::Error(text) if text.starts_with(b"ERR wrong number") => Outcome::Arity,
@@ -446,26 +442,4 @@ fn outcome(value: &Value) -> Outcome {
         value if value.items().is_some_and(<[Value]>::is_empty) => Outcome::Nothing,
         _ => Outcome::Value,
     }
-}
-
-/// A full iteration as a set of elements (pairs for HSCAN); an error ends it and is its result.
-fn scan_all(client: &mut Client, args: &Args, cursor: usize) -> io::Result<BTreeSet<Vec<Value>>> {
-    let mut found = BTreeSet::new();
-    let mut args = args.clone();
-    let width = if matches!(name_of(&args).as_str(), "SCAN" | "SSCAN") { 1 } else { 2 };
-    for _ in 0..100_000 {
-        let reply = client.command(&args)?;
-        let Some([next, Value::Array(items)]) = reply.value.items() else {
-            found.insert(vec![reply.value]);
-            return Ok(found);
-        };
-        found.extend(items.chunks(width).map(<[Value]>::to_vec));
-        let Value::Bulk(bytes) = next else { break };
-        if bytes == b"0" {
-            return Ok(found);
-        }
-        args[cursor] = bytes.clone();
-    }
-    found.insert(vec![Value::Error(b"the iteration never ended".to_vec())]);
-    Ok(found)
 }

@@ -1,14 +1,23 @@
 //! Traffic of scripts: commands of all families, called from Lua.
 //!
 //! Called by `families`. A script gets a command of another family as its arguments and calls it, by `redis.call` or `redis.pcall`, in either protocol, once or twice, with keys
-//! declared and not. So every reply goes through both conversions, and every error through a script's. Left out: commands whose replies have no order or are random, which
-//! `exclusions` could not judge behind EVAL.
+//! declared and not. So every reply goes through both conversions, and every error through a script's. Left out: commands whose replies have no order, are random or tell times, which
+//! `exclusions` could not judge behind EVAL. `programs` makes longer scripts.
 
-use crate::families::{self, Row, one};
-use crate::traffic::{Args, Step, Traffic};
+use sha1::{Digest, Sha1};
+
+use crate::families::{self, Row, line, number, one, programs};
+use crate::traffic::{Args, Step, Traffic, words};
 
 /// Replies without an order, random ones, cursors, and what tells the server's own figures.
-const UNJUDGED: [&str; 30] = [
+const UNJUDGED: [&str; 36] = [
+    // With a fourth word they are 7.2's.
+    "zrank",
+    "zrevrank",
+    "ttl",
+    "pttl",
+    "expiretime",
+    "pexpiretime",
     "keys",
     "hgetall",
     "hkeys",
@@ -42,7 +51,7 @@ const UNJUDGED: [&str; 30] = [
 ];
 
 /// A command on keys whose reply can be compared.
-fn command(t: &mut Traffic) -> Args {
+pub fn command(t: &mut Traffic) -> Args {
     for _ in 0..20 {
         let mut steps = families::any_on_keys(t);
         let Some(Step::Command(args)) = steps.pop() else { continue };
@@ -86,20 +95,69 @@ fn declared(t: &mut Traffic) -> Vec<Step> {
     one(vec![b"EVAL".to_vec(), body.into(), b"2".to_vec(), first, second, value])
 }
 
-fn evalsha(t: &mut Traffic) -> Vec<Step> {
-    let sha = t.prng.pick(&[
-        "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
-        "E0E1F9FABFC9D4800C877A703B823AC0578FF8DB",
-        "ffffffffffffffffffffffffffffffffffffffff",
-        "short",
-    ]);
-    let load = Step::Command(vec![b"SCRIPT".to_vec(), b"LOAD".to_vec(), b"return 1".to_vec()]);
-    vec![load, Step::Command(vec![b"EVALSHA".to_vec(), sha.into(), b"0".to_vec()])]
+/// A program, run by its text or by its name.
+fn run_program(t: &mut Traffic, is_readonly: bool) -> Vec<Step> {
+    let (body, keys) = programs::program(t);
+    let mut rest = vec![number(keys.len() as i64)];
+    rest.extend(keys);
+    rest.extend((0..t.prng.below(3)).map(|_| t.value()).collect::<Args>());
+    let suffix = if is_readonly { "_RO" } else { "" };
+    let mut steps = Vec::new();
+    let mut args = Vec::new();
+    if t.prng.chance(50) {
+        let sha: String = Sha1::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        if t.prng.chance(95) {
+            let known = Step::Command(vec![b"SCRIPT".to_vec(), b"LOAD".to_vec(), body]);
+            steps.push(known);
+        }
+        let sha = if t.prng.chance(20) { sha.to_uppercase() } else { sha };
+        if t.prng.chance(20) {
+            steps.extend(line!("SCRIPT", "EXISTS", sha.clone(), "ffffffffffffffffffffffffffffffffffffffff"));
+        }
+        args.extend([format!("EVALSHA{suffix}").into_bytes(), sha.into_bytes()]);
+    } else {
+        args.extend([format!("EVAL{suffix}").into_bytes(), body]);
+    }
+    args.extend(rest);
+    steps.push(Step::Command(args));
+    steps
+}
+
+/// Fixed commands.
+pub const LINES: &[&str] = &[
+    "SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db abc",
+    "SCRIPT EXISTS",
+    "SCRIPT FLUSH",
+    "SCRIPT FLUSH SYNC",
+    "SCRIPT FLUSH ASYNC",
+    "SCRIPT FLUSH NOSUCH",
+    "SCRIPT LOAD return",
+    "SCRIPT LOAD return+1",
+    "SCRIPT LOAD",
+    "SCRIPT KILL",
+    "SCRIPT DEBUG NO",
+    "SCRIPT DEBUG MAYBE",
+    "SCRIPT HELP",
+    "SCRIPT NOSUCH",
+    "SCRIPT",
+    "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
+    "EVALSHA short 0",
+    "EVAL return 0",
+    "EVAL return{KEYS,ARGV} 2 a b c",
+    "EVAL return{KEYS,ARGV} 3 a b",
+    "EVAL return{KEYS,ARGV} -1 a b",
+    "EVAL return{KEYS,ARGV} x a b",
+];
+
+fn script(t: &mut Traffic) -> Vec<Step> {
+    one(words(t.prng.pick(LINES)))
 }
 
 /// The rows of scripting.
 pub const SCRIPTING: &[Row] = &[
-    ("eval", 60, |t| if t.prng.chance(30) { declared(t) } else { eval(t, "EVAL") }),
-    ("eval_ro", 10, |t| eval(t, "EVAL_RO")),
-    ("evalsha", 5, evalsha),
+    ("eval", 40, |t| if t.prng.chance(30) { declared(t) } else { eval(t, "EVAL") }),
+    ("eval_ro", 8, |t| eval(t, "EVAL_RO")),
+    ("eval", 40, |t| run_program(t, false)),
+    ("evalsha_ro", 8, |t| run_program(t, true)),
+    ("script", 5, script),
 ];

@@ -7,7 +7,7 @@ use crate::families::{Row, line, one};
 use crate::traffic::{Args, Step, Traffic};
 
 /// A key that mostly holds a stream.
-fn key(t: &mut Traffic) -> Vec<u8> {
+pub fn key(t: &mut Traffic) -> Vec<u8> {
     if t.prng.chance(3) { t.any_key() } else { format!("x{}", t.prng.below(4)).into_bytes() }
 }
 

@@ -27,10 +27,29 @@ pub enum Step {
         /// Written.
         to: Vec<u8>,
     },
+    /// Copy the libraries by FUNCTION DUMP on one of the servers and FUNCTION RESTORE, with this policy, on both.
+    RestoreFunctions(&'static str),
+    /// Clients that wait and what is done for them.
+    Blocked {
+        /// Prepares, on the step's connection.
+        before: Vec<Args>,
+        /// One command per waiting client.
+        waiters: Vec<Args>,
+        /// What the step's connection does then.
+        then: Vec<Args>,
+    },
 }
 
 /// Never spoilt: a garbled argument could block, sleep for years, end the server, evict by the own memory figures, or get several replies.
-const UNSPOILT: [&str; 6] = ["config", "debug", "wait", "shutdown", "unsubscribe", "punsubscribe"];
+const UNSPOILT: [&str; 7] =
+    ["config", "debug", "wait", "shutdown", "unsubscribe", "punsubscribe", "sunsubscribe"];
+
+/// Whether a command has a timeout, which garbage could make endless.
+fn may_wait(args: &Args) -> bool {
+    let blocks = |name: &[u8]| name.starts_with(b"B") && (name.contains(&b'P') || name == b"BLMOVE");
+    blocks(&args[0]) && !args[0].starts_with(b"BIT")
+        || args.iter().any(|word| word.eq_ignore_ascii_case(b"BLOCK"))
+}
 
 /// What a generator needs.
 pub struct Traffic {
@@ -69,6 +88,7 @@ impl Traffic {
         let mut steps = (chosen.2)(self);
         if self.prng.chance(14)
             && let [Step::Command(args)] = &mut steps[..]
+            && !may_wait(args)
             && !UNSPOILT.contains(&String::from_utf8_lossy(&args[0]).to_lowercase().as_str())
         {
             self.spoil(args);

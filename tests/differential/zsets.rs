@@ -7,7 +7,7 @@ use crate::families::{Row, line, one, with};
 use crate::traffic::{Args, Step, Traffic, words};
 
 /// A key that mostly holds a sorted set.
-fn key(t: &mut Traffic) -> Vec<u8> {
+pub fn key(t: &mut Traffic) -> Vec<u8> {
     if t.prng.chance(3) { t.any_key() } else { format!("z{}", t.prng.below(6)).into_bytes() }
 }
 

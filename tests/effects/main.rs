@@ -12,6 +12,8 @@ mod control;
 mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
+#[path = "../differential/lines.rs"]
+mod lines;
 mod replica;
 mod stream;
 #[path = "../support/mod.rs"]
@@ -73,7 +75,7 @@ fn next_commands(traffic: &mut Traffic, exclusions: &Exclusions) -> Vec<Args> {
     let steps = traffic.next_steps().into_iter();
     let commands = steps.filter_map(|step| match step {
         Step::Command(args) => Some(args),
-        Step::ScanAll(..) | Step::Restore { .. } => None,
+        Step::ScanAll(..) | Step::Restore { .. } | Step::RestoreFunctions(_) | Step::Blocked { .. } => None,
     });
     commands.filter(|args| !args.is_empty() && exclusions.mode(args) != Mode::Skip).collect()
 }

@@ -12,6 +12,8 @@ mod control;
 mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
+#[path = "../differential/lines.rs"]
+mod lines;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../differential/traffic.rs"]
@@ -92,7 +94,7 @@ fn next_unit(traffic: &mut Traffic, exclusions: &Exclusions) -> Vec<Args> {
     let steps = traffic.next_steps().into_iter();
     let commands = steps.filter_map(|step| match step {
         Step::Command(args) => Some(args),
-        Step::ScanAll(..) | Step::Restore { .. } => None,
+        Step::ScanAll(..) | Step::Restore { .. } | Step::RestoreFunctions(_) | Step::Blocked { .. } => None,
     });
     commands.filter(|args| !args.is_empty() && exclusions.mode(args) != Mode::Skip).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Called by differential/. A table without a cell says "never tried", which is what the reader looks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// How a command ended.
@@ -57,11 +57,10 @@ impl Coverage {
         totals
     }
 
-    /// Names of the commands seen.
-    pub fn commands(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.cells.keys().map(|(command, _)| command.clone()).collect();
-        names.dedup();
-        names
+    /// Names of the commands that succeeded at least once outside of transactions, as in COMMAND LIST.
+    pub fn succeeded(&self) -> BTreeSet<String> {
+        let good = self.cells.iter().filter(|(_, counts)| counts[0] + counts[1] > 0);
+        good.map(|((command, _), _)| command.to_lowercase().replace(' ', "|")).collect()
     }
 
     /// The table, one line per command and type.

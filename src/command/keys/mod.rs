@@ -12,3 +12,4 @@ pub mod object;
 pub mod payload;
 pub mod presence;
 pub mod scan;
+pub mod wait;

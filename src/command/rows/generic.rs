@@ -950,9 +950,9 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "wait",
         full_name: "wait",
-        handler: None,
+        handler: Some(keys::wait::wait),
         arity: 3,
-        flags: Flags(f::NOSCRIPT),
+        flags: Flags(f::NOSCRIPT | f::WAITS),
         acl: Categories(c::SLOW | c::CONNECTION),
         group: "generic",
         since: "3.0.0",
@@ -968,9 +968,9 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "waitaof",
         full_name: "waitaof",
-        handler: None,
+        handler: Some(keys::wait::waitaof),
         arity: 4,
-        flags: Flags(f::NOSCRIPT),
+        flags: Flags(f::NOSCRIPT | f::WAITS),
         acl: Categories(c::SLOW | c::CONNECTION),
         group: "generic",
         since: "7.2.0",

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::base::number::parse_i64;
 use crate::command::blocking::{BlockSpec, parse_deadline_ms};
-use crate::command::reply_error::ReplyError;
+use crate::command::reply_error::{ReplyError, quoting};
 use crate::command::{Cx, notify};
 use crate::keyspace::{Entry, Key, ValueType};
 use crate::resp::{Out, OwnedCommand};
@@ -37,6 +37,11 @@ pub fn parse_wish<'a>(cx: &mut Cx<'a>, by_group: bool) -> Result<Wish<'a>, Reply
         let (word, more) = (cx.arg(at), cx.argc() - 1 - at);
         let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
         if is(b"block") && more > 0 {
+            if cx.outcome.caller.is_script {
+                let text =
+                    quoting("ERR ", cx.arg(0), " command is not allowed with BLOCK option from scripts");
+                return Err(cx.fail(text));
+            }
             at += 1;
             wish.deadline_ms = Some(parse_deadline_ms(cx, cx.arg(at))?);
         } else if is(b"count") && more > 0 {
@@ -305,14 +310,18 @@ pub fn serve_all(cx: &mut Cx<'_>, wish: &Wish<'_>, positions: &[StreamId]) -> Re
         }
         if wish.group.is_none() {
             streams += usize::from(serve(cx, &mut out, &key, position, wish.count));
-            continue;
-        }
-        match serve_group(cx, &mut out, &key, position, wish) {
-            Ok(delivery) => {
-                publish(cx, &key, wish, &delivery);
-                streams += usize::from(delivery.served);
+        } else {
+            match serve_group(cx, &mut out, &key, position, wish) {
+                Ok(delivery) => {
+                    publish(cx, &key, wish, &delivery);
+                    streams += usize::from(delivery.served);
+                }
+                Err(error) => failed = Some(error),
             }
-            Err(error) => failed = Some(error),
+        }
+        if cx.is_woken() {
+            // Of a key named twice it waits for the first mention.
+            break;
         }
     }
     if streams > 0 && out.proto() < 3 {

@@ -39,6 +39,7 @@ impl Bench {
             spaces: Spaces::One(&mut self.space),
             map: &self.map,
             access: Access::at(NOW_MS),
+            known: crate::keyspace::Key::new(b""),
             staging: Some(&mut self.staging),
             outcome: &mut outcome,
         });

@@ -11,7 +11,8 @@ use crate::command::keys::scan::parse_cursor;
 use crate::command::reply_error::ReplyError;
 use crate::resp::Out;
 use crate::types::element::Element;
-use crate::types::zset::{ZSet, pack};
+use crate::types::zset::ZSet;
+use crate::types::zset::pack::write_packed_score;
 
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
 pub fn zscan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
@@ -19,7 +20,7 @@ pub fn zscan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let (key, args) = (cx.key(1), cx.args);
     let mut result = Ok(());
     reply_from(cx, &key, |out, set| {
-        let Some(set) = set else { return write_page(out, 0, &[]) };
+        let Some(set) = set else { return write_page(out, 0, &[], true) };
         // redis reads the options only if there is a set.
         let (pattern, count) = match scan_options(&args) {
             Ok(options) => options,
@@ -34,15 +35,13 @@ pub fn zscan(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
                 page.push((member, score));
             }
         });
-        if let Some(stored) = set.as_pack() {
-            return write_pack_page(out, stored, pattern);
-        }
-        write_page(out, next, &page);
+        write_page(out, next, &page, set.is_packed());
     })?;
     result
 }
 
-fn write_page(out: &mut Out, next: u64, page: &[(Element<'_>, f64)]) {
+/// A small set's scores are shown as redis' listpack keeps them.
+fn write_page(out: &mut Out, next: u64, page: &[(Element<'_>, f64)], packed: bool) {
     out.array(2);
     out.bulk(next.to_string().as_bytes());
     out.array(page.len() * 2);
@@ -50,26 +49,13 @@ fn write_page(out: &mut Out, next: u64, page: &[(Element<'_>, f64)]) {
     for (member, score) in page {
         write_member(out, *member);
         text.clear();
-        write_double(&mut text, *score);
+        if packed {
+            write_packed_score(&mut text, *score);
+        } else {
+            write_double(&mut text, *score);
+        }
         out.bulk(&text);
     }
-}
-
-/// A listpack's scores are shown as they are stored: large whole numbers with all their digits.
-fn write_pack_page(
-    out: &mut Out,
-    stored: &crate::types::encoding::listpack::ListPack,
-    pattern: Option<&[u8]>,
-) {
-    let entries: Vec<Element<'_>> = stored.iter().collect();
-    let chosen: Vec<&[Element<'_>]> = entries
-        .chunks(2)
-        .filter(|pair| pattern.is_none_or(|pattern| glob_match(pattern, &pair[0].to_bytes(), false)))
-        .collect();
-    out.array(2);
-    out.bulk(b"0");
-    out.array(chosen.len() * 2);
-    chosen.into_iter().flatten().for_each(|entry| write_member(out, *entry));
 }
 
 /// MATCH and COUNT from word 3 on.
@@ -146,11 +132,9 @@ fn draw_with_repeats(
     with_scores: bool,
     prng: &mut crate::base::prng::Prng,
 ) {
-    // A draw from a listpack walks it: many draws read it once instead.
-    let pairs: Vec<(Element<'_>, f64)> = match set.as_pack() {
-        Some(stored) if count > 3 => pack::pairs(stored).collect(),
-        _ => Vec::new(),
-    };
+    // A draw from a small set walks it: many draws read it once instead.
+    let pairs: Vec<(Element<'_>, f64)> =
+        if set.is_packed() && count > 3 { set.iter().collect() } else { Vec::new() };
     for _ in 0..count {
         let pair = match pairs.len() {
             0 => set.random(prng),

@@ -1,6 +1,6 @@
 //! Redis' listpack: a packed sequence of strings and integers in one buffer, byte for byte as DUMP and RDB carry it.
 //!
-//! Used by small hashes (later lists, sets, zsets) and by `rdb`. Layout:
+//! Used by streams' nodes and by `rdb`; small hashes, sets and sorted sets keep its entries in `pack`s and make one for DUMP and RDB. Layout:
 //! ```text
 //! total bytes u32 LE | count u16 LE (65535 = unknown) | entry … | 0xFF
 //! entry: encoding+data | backlen (length of encoding+data, 7 bits a byte, readable backwards)
@@ -280,28 +280,6 @@ impl ListPack {
         self.bytes.len() - 1
     }
 
-    /// The first entry at or after `from` whose text is `text`, looking at every `skip + 1`st.
-    pub fn find(&self, from: Option<usize>, text: &[u8], skip: usize) -> Option<usize> {
-        let mut at = from?;
-        let number = if text.len() < 21 { parse_i64(text) } else { None };
-        let mut to_skip = 0;
-        loop {
-            if to_skip == 0 {
-                let same = match self.get(at) {
-                    Element::Bytes(bytes) => bytes == text,
-                    Element::Int(own) => number == Some(own),
-                };
-                if same {
-                    return Some(at);
-                }
-                to_skip = skip;
-            } else {
-                to_skip -= 1;
-            }
-            at = self.next(at)?;
-        }
-    }
-
     /// Appends several entries at once, room made for all of them together.
     pub fn extend<'a>(&mut self, elements: impl Iterator<Item = Element<'a>> + Clone) {
         // An encoding byte or five, up to nine of an integer, and up to five backwards.
@@ -348,32 +326,6 @@ impl ListPack {
         self.splice(self.bytes.len() - 1, 0, &[Element::Bytes(text)]);
     }
 
-    /// Appends an entry that may be known as a number.
-    pub fn push_element(&mut self, element: Element<'_>) {
-        self.splice(self.bytes.len() - 1, 0, &[element]);
-    }
-
-    /// Prepends an entry.
-    pub fn push_front(&mut self, text: &[u8]) {
-        self.splice(HEAD, 0, &[Element::Bytes(text)]);
-    }
-
-    /// Inserts before the entry at `at` (or at the end, with the offset of the terminator).
-    pub fn insert(&mut self, at: usize, text: &[u8]) {
-        self.splice(at, 0, &[Element::Bytes(text)]);
-    }
-
-    /// Replaces the entry at `at`.
-    pub fn replace(&mut self, at: usize, text: &[u8]) {
-        self.splice(at, 1, &[Element::Bytes(text)]);
-    }
-
-    /// Removes `count` entries from `at` on; returns the offset of what follows, None at the end.
-    pub fn remove(&mut self, at: usize, count: usize) -> Option<usize> {
-        self.splice(at, count, &[]);
-        (self.bytes[at] != END).then_some(at)
-    }
-
     /// Replaces `removed` entries from `at` on by `added`, and keeps the header right.
     pub fn splice(&mut self, at: usize, removed: usize, added: &[Element<'_>]) {
         let count = self.len() - removed + added.len();
@@ -396,6 +348,44 @@ impl ListPack {
         self.bytes[..4].copy_from_slice(&(len as u32).to_le_bytes());
         let count = u16::try_from(count).unwrap_or(COUNT_UNKNOWN);
         self.bytes[4..6].copy_from_slice(&count.to_le_bytes());
+    }
+}
+
+/// A listpack in the making, entry by entry.
+pub struct Builder {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Builder {
+    /// With room for `expected` bytes of entries.
+    pub fn new(expected: usize) -> Self {
+        let mut bytes = Vec::with_capacity(expected + HEAD + 1);
+        bytes.extend_from_slice(&[0; HEAD]);
+        Self { bytes, count: 0 }
+    }
+
+    /// Appends an entry.
+    pub fn push(&mut self, element: Element<'_>) {
+        encode(element, &mut self.bytes);
+        self.count += 1;
+    }
+
+    /// Appends an entry of which everything but the length behind it is given.
+    pub(super) fn push_body(&mut self, body: &[u8]) {
+        self.bytes.extend_from_slice(body);
+        push_backlen(&mut self.bytes, body.len());
+        self.count += 1;
+    }
+
+    /// The listpack.
+    pub fn finish(mut self) -> ListPack {
+        self.bytes.push(END);
+        let len = self.bytes.len() as u32;
+        self.bytes[..4].copy_from_slice(&len.to_le_bytes());
+        let count = u16::try_from(self.count).unwrap_or(COUNT_UNKNOWN);
+        self.bytes[4..HEAD].copy_from_slice(&count.to_le_bytes());
+        ListPack { bytes: self.bytes }
     }
 }
 
@@ -449,20 +439,21 @@ mod tests {
                     model.push(text);
                 }
                 1 => {
-                    pack.push_front(&text);
+                    pack.splice(HEAD, 0, &[Element::Bytes(&text)]);
                     model.insert(0, text);
                 }
                 2 if !model.is_empty() => {
-                    pack.insert(pack.seek(pick as i64).unwrap(), &text);
+                    pack.splice(pack.seek(pick as i64).unwrap(), 0, &[Element::Bytes(&text)]);
                     model.insert(pick, text);
                 }
                 3 if !model.is_empty() => {
-                    pack.replace(pack.seek(pick as i64 - model.len() as i64).unwrap(), &text);
+                    let at = pack.seek(pick as i64 - model.len() as i64).unwrap();
+                    pack.splice(at, 1, &[Element::Bytes(&text)]);
                     model[pick] = text;
                 }
                 _ if !model.is_empty() => {
                     let count = (1 + prng.below(3) as usize).min(model.len() - pick);
-                    pack.remove(pack.seek(pick as i64).unwrap(), count);
+                    pack.splice(pack.seek(pick as i64).unwrap(), count, &[]);
                     model.drain(pick..pick + count);
                 }
                 _ => {}
@@ -493,7 +484,7 @@ mod tests {
             if let Some(at) = fast.first() {
                 let number = prng.next_u64() as i64 >> prng.below(64);
                 fast.replace_int(at, number);
-                slow.replace(at, number.to_string().as_bytes());
+                slow.splice(at, 1, &[Element::Bytes(number.to_string().as_bytes())]);
             }
             assert_eq!(fast.as_bytes(), slow.as_bytes());
         }

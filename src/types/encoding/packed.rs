@@ -103,6 +103,18 @@ impl<'a> Packed<'a> {
         false
     }
 
+    /// What stands before the text; all of an integer's entry.
+    #[inline]
+    pub fn head(&self) -> &[u8] {
+        &self.head[..self.head_len as usize]
+    }
+
+    /// The text; empty for an integer.
+    #[inline]
+    pub fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
     /// The parts in order.
     #[inline]
     pub fn parts(&self) -> [&[u8]; 3] {

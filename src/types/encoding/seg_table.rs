@@ -206,7 +206,7 @@ impl<T: Item> SegTable<T> {
     }
 
     /// Like `find`, for changing or removing it.
-    #[inline]
+    #[inline(always)]
     pub fn find_mut(&mut self, hash: u64, same: impl FnMut(T::Ref<'_>) -> bool) -> Option<Occupied<'_, T>> {
         let (mut segment, is_shared) = self.locate_held(hash)?;
         let index = segment.find(hash, same)?;

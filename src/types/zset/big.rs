@@ -19,6 +19,7 @@ pub struct Big {
     members: SegTable<Member>,
     order: Tree<Run>,
     bytes: usize,
+    changed: bool,
 }
 
 impl Big {
@@ -35,6 +36,11 @@ impl Big {
     /// The order as it is now; later writes copy what they touch. Must stay in the shard.
     pub fn pin(&self) -> Tree<Run> {
         self.order.pin()
+    }
+
+    /// Reads and clears the mark that something changed.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// The score of `member`.
@@ -62,6 +68,7 @@ impl Big {
 
     /// Adds a member that is not there.
     pub fn insert(&mut self, text: &[u8], score: f64) {
+        self.changed = true;
         let member = Member::new(text, score);
         self.bytes += member.heap_bytes();
         self.members.insert(key_hash(text), member.clone(), None, &mut self.bytes);
@@ -138,6 +145,7 @@ impl Big {
 
     /// Changes the score of a member that is there with another one.
     pub fn change(&mut self, text: &[u8], old: f64, score: f64) {
+        self.changed = true;
         if let Some(mut found) = self.members.find_mut(key_hash(text), |own| own.text == text) {
             found.update(|own| own.set_score(score));
         }
@@ -170,12 +178,16 @@ impl Big {
         let found = self.members.find_mut(key_hash(text), |own| own.text == text)?;
         let score = found.get().score;
         let member = found.remove(&mut self.bytes);
+        self.changed = true;
         self.bytes -= member.heap_bytes();
         Some(score)
     }
 
     /// Removes the members of ranks `from..to`, which exist.
     pub fn remove_span(&mut self, from: usize, to: usize) {
+        if to - from == 1 {
+            return self.remove_rank(from);
+        }
         let mut left = to - from;
         while left > 0 {
             let Some((cursor, index)) = self.order.seek_rank(from) else { return };
@@ -187,6 +199,31 @@ impl Big {
                 self.forget(slot.member.text());
             }
             self.settle(&cursor);
+        }
+    }
+
+    /// Removes the member of `rank` (ZPOPMIN, ZPOPMAX).
+    fn remove_rank(&mut self, rank: usize) {
+        let Some((cursor, index)) = self.order.seek_rank(rank) else { return };
+        let Some((slot, count)) = self.order.edit(&cursor, |run| (run.remove(index), run.count())) else {
+            return;
+        };
+        self.forget(slot.member.text());
+        if count < SPARSE {
+            self.settle(&cursor);
+        } else if let Some(run) = self.order.leaf(&cursor) {
+            self.look_ahead(run.slots(), index);
+        }
+    }
+
+    /// Pops mostly follow each other: fetches what the next one will touch, the member after it first.
+    fn look_ahead(&self, slots: &[Slot], index: usize) {
+        let (next, after) = if index == 0 { (0, 1) } else { (index - 1, index.saturating_sub(2)) };
+        if let Some(slot) = slots.get(after) {
+            slot.member.prefetch();
+        }
+        if let Some(slot) = slots.get(next) {
+            self.members.prefetch(key_hash(slot.member.text()));
         }
     }
 

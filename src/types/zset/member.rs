@@ -57,6 +57,12 @@ impl Member {
         unsafe { Self::borrow(self.0).text }
     }
 
+    /// Asks the cache for the block.
+    #[inline]
+    pub fn prefetch(&self) {
+        crate::base::cache::prefetch(self.0.as_ptr(), 64);
+    }
+
     /// Bytes of the block.
     pub fn heap_bytes(&self) -> usize {
         layout(self.text().len()).size()

@@ -136,7 +136,7 @@ fn behaves_like_a_sorted_vector() {
         }
         check(&set.clone(), &model, &mut prng);
         while !set.free_step() {}
-        if let Repr::Big(big) = &set.repr {
+        if let Form::Big(big) = set.form() {
             assert_eq!(big.heap_bytes(), 0);
         }
     }
