@@ -224,7 +224,7 @@ fn a_write_beside_a_pin_copies_one_node_of_a_million_entries() {
             &|stream| assert_eq!(stream.delete(&[StreamId { ms: 500_001, seq: 0 }]), 1),
         ],
         |pin, stream| {
-            assert_eq!((pin.len() as usize, stream.len() as usize), (MILLION, MILLION));
+            assert_eq!((pin.len(), stream.len()), (MILLION, MILLION));
             assert!(pin.get(middle).is_some() && stream.get(middle).is_none());
             assert_eq!(pin.range(StreamId::MIN, StreamId::MAX, false).count(), MILLION);
         },
