@@ -143,6 +143,14 @@ impl ZSet {
         set
     }
 
+    /// A sorted set of distinct members that come one by one, as redis adds to a result whose size it does not know: what comes while
+    /// the set is small is kept as a small set keeps it (-0 as 0).
+    pub fn from_growing<'m>(members: impl Iterator<Item = (&'m [u8], f64)>, limits: &ZSetLimits) -> Self {
+        let mut set = Self::default();
+        members.for_each(|(member, score)| set.insert(member, score, limits));
+        set
+    }
+
     /// Redis' form of a small one (DUMP, RDB); None for a large one.
     pub fn to_listpack(&self) -> Option<ListPack> {
         match self.form() {

@@ -125,11 +125,14 @@ pub fn zrevrangebylex(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     reply(cx, &query)
 }
 
-/// A set of the members of ranks `from..to`.
-fn copy_span(set: &ZSet, from: usize, to: usize, limits: &ZSetLimits) -> ZSet {
+/// A set of the members of ranks `from..to`. Only of ranks does redis know beforehand how many there are.
+fn copy_span(set: &ZSet, (from, to): (usize, usize), query: &Query<'_>, limits: &ZSetLimits) -> ZSet {
+    let known = matches!(query.spec, Spec::Rank(..)) && to - from > limits.max_entries;
+    let reverse = query.reverse && !known;
     let chosen: Vec<_> =
-        set.walk(from, to, false).map(|(member, score)| (member.to_bytes(), score)).collect();
-    ZSet::from_members(chosen.iter().map(|(member, score)| (member.as_ref(), *score)), limits)
+        set.walk(from, to, reverse).map(|(member, score)| (member.to_bytes(), score)).collect();
+    let members = chosen.iter().map(|(member, score)| (member.as_ref(), *score));
+    if known { ZSet::from_members(members, limits) } else { ZSet::from_growing(members, limits) }
 }
 
 /// `ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]`
@@ -137,10 +140,7 @@ pub fn zrangestore(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let query = parse(cx, 3, true, None, None)?;
     let (destination, source, limits) = (cx.key(1), cx.key(2), limits(cx));
     let stored = match cx.read_as::<ZSet>(&source)? {
-        Some(set) => {
-            let (from, to) = query.span(set);
-            copy_span(set, from, to, &limits)
-        }
+        Some(set) => copy_span(set, query.span(set), &query, &limits),
         None => {
             cx.notify_miss(source.bytes);
             ZSet::default()
