@@ -171,9 +171,10 @@ impl Core {
             return; // nobody may be closed; upkeep lets the origin look again
         }
         self.call_on(hunt.core, move |core| {
-            // Another core's search may have made room meanwhile.
-            let victim = if core.clients_take_too_much() { core.largest_client() } else { None };
-            if let Some((_, index)) = victim {
+            // Another core's search may have made room meanwhile, or have closed the one that was found: who is largest
+            // here now may be small beside those of other cores. Then nobody is closed, and the origin looks again.
+            let victim = core.largest_client().filter(|(bytes, _)| bytes.saturating_mul(2) >= hunt.bytes);
+            if let Some((_, index)) = victim.filter(|_| core.clients_take_too_much()) {
                 log_client(core, index, "Evicting client: ", "");
                 core.stats.evicted_clients += 1;
                 core.kill(index);

@@ -431,7 +431,9 @@ pub(super) fn run_one(
     crash::note(command.row, session.id);
     if session.script.is_some() {
         let failed = script::run(core, session, args, hands, now_ms);
+        core.tracking.by_script = true;
         core.track_changes(session, hands);
+        core.tracking.by_script = false;
         return core.account(session, command, args, started, failed);
     }
     let mark = session.out.mark();

@@ -92,6 +92,8 @@ pub struct Tracking {
     has_outgoing: bool,
     /// What a client running a transaction here is told behind it.
     own: Vec<(u64, Invalid)>,
+    /// A script made the changes at hand: for NOLOOP with BCAST they are nobody's, as in redis.
+    pub by_script: bool,
 }
 
 impl Tracking {
@@ -214,7 +216,8 @@ impl Core {
     fn note_change(&mut self, change: Changed, writer: &mut Option<&mut Session>) {
         let Changed { key, trackers, by_itself } = change;
         if self.tracking.is_wanted(&key) {
-            let id = writer.as_ref().filter(|_| !by_itself).map_or(0, |session| session.id);
+            let is_own = !by_itself && !self.tracking.by_script;
+            let id = writer.as_ref().filter(|_| is_own).map_or(0, |session| session.id);
             for outgoing in &mut self.tracking.outgoing {
                 outgoing.broadcast.push((Arc::clone(&key), id));
             }
@@ -239,7 +242,9 @@ impl Core {
 
     fn note_flush(&mut self, session: &mut Session) {
         let told_directly = is_told_directly(session);
-        let excepted = if told_directly { session.id } else { 0 };
+        // Who does not track yet is not told either, should it begin to before the turn ends.
+        let tracks = session.client.flags & client_flag::TRACKING != 0;
+        let excepted = if told_directly || !tracks { session.id } else { 0 };
         if told_directly {
             self.tell_writer(session, Invalid::All(3));
         }

@@ -74,14 +74,6 @@ impl Hash {
         self.copy_with(Table::pin)
     }
 
-    /// Bytes that no pin shares (tests).
-    pub fn own_table_bytes(&self) -> usize {
-        match self.form() {
-            Form::Pack(..) => 0,
-            Form::Table(table) => table.fields.own_bytes(|own| own.heap_bytes()),
-        }
-    }
-
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
     pub fn from_listpack(stored: &ListPack) -> Option<Self> {
         let fields: Vec<_> = stored.iter().step_by(2).map(Element::to_bytes).collect();

@@ -132,12 +132,6 @@ impl Set {
         Self(Repr::Table(false, Box::new(table)))
     }
 
-    /// Bytes that no pin shares (tests).
-    pub fn own_table_bytes(&self) -> usize {
-        let Repr::Table(_, table) = &self.0 else { return 0 };
-        table.members.own_bytes(Member::bytes_for)
-    }
-
     /// A set of integers as DUMP and RDB bring them.
     pub fn from_ints(ints: IntSet) -> Self {
         Self(Repr::Ints(false, ints))

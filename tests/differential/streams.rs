@@ -257,7 +257,8 @@ pub const STREAM: &[Row] = &[
     }),
     ("xread", 6, xread),
     ("xreadgroup", 16, xreadgroup),
-    ("xgroup", 8, xgroup),
+    ("xgroup", 10, xgroup),
+    ("xgroup", 6, create_group),
     ("xack", 6, |t| {
         let mut args = vec![b"XACK".to_vec(), key(t), group(t)];
         args.extend(ids(t, 5));

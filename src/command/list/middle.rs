@@ -87,13 +87,15 @@ pub fn ltrim(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let len = list.len();
     let (first, kept) = span(start, stop, len);
     list.touch();
-    if kept == 0 {
-        list.drop_from(End::Left, len);
+    let emptied = kept == 0;
+    if emptied {
+        // Whole, as DEL does it: a large one is freed later.
+        entry.remove();
     } else {
         list.drop_from(End::Right, len - first - kept);
         list.drop_from(End::Left, first);
+        drop(entry);
     }
-    let emptied = remove_if_empty(entry);
     if kept < len {
         cx.propagate();
         cx.outcome.dirty += (len - kept) as u64 - 1;

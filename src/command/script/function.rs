@@ -51,7 +51,9 @@ pub fn load(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     for index in 2..cx.argc() - 1 {
         let option = cx.arg(index);
         if !option.eq_ignore_ascii_case(b"replace") {
-            let text = [b"ERR Unknown option given: ", option].concat();
+            // As a C string.
+            let shown = option.split(|&byte| byte == 0).next().unwrap_or_default();
+            let text = [b"ERR Unknown option given: ", shown].concat();
             return Err(cx.fail(text));
         }
         replaces = true;

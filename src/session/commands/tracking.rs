@@ -171,7 +171,7 @@ impl Change {
         let caching = session.client.flags & client_flag::TRACK_CACHING;
         session.client.flags &= !client_flag::TRACK_ALL;
         session.client.flags |= client_flag::TRACKING | self.options | caching;
-        if self.target.is_some() {
+        if self.target.as_ref().is_some_and(|target| target.id != session.id) {
             session.client.flags |= client_flag::TRACK_REDIRECT;
         }
         self.replies.ok();

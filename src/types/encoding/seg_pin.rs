@@ -107,30 +107,4 @@ impl<T: Item> SegTable<T> {
             }
         }
     }
-
-    /// Bytes of nodes, segments and items that nobody else holds (tests): what a write beside a pin has copied.
-    pub fn own_bytes(&self, item_bytes: impl Fn(T::Ref<'_>) -> usize + Copy) -> usize {
-        fn below<T: Item>(link: Link, item_bytes: impl Fn(T::Ref<'_>) -> usize + Copy) -> usize {
-            match link.open::<T>() {
-                Place::Empty => 0,
-                Place::Segment(segment) if segment.others() > 0 => 0,
-                Place::Segment(segment) => {
-                    let items = (0..segment.len()).map(|index| item_bytes(segment.view(index)));
-                    segment.block_size() + items.sum::<usize>()
-                }
-                Place::Node(node) => {
-                    // SAFETY: a live node of the borrowed table.
-                    let node = unsafe { &*node };
-                    if node.others > 0 {
-                        return 0;
-                    }
-                    let mut links = node.links.clone();
-                    links.dedup();
-                    let children = links.into_iter().map(|link| below::<T>(link, item_bytes));
-                    node.heap_bytes() + children.sum::<usize>()
-                }
-            }
-        }
-        below::<T>(self.root, item_bytes)
-    }
 }
