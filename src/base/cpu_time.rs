@@ -33,10 +33,9 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Nanoseconds of CPU of the step that began at `started` (a tick count) and ends now.
+    /// Nanoseconds of CPU of the step that began at `started` and ends at `now`, which is now (tick counts).
     #[inline]
-    pub fn measure(&mut self, started: u64) -> u64 {
-        let now = ticks::now();
+    pub fn measure(&mut self, started: u64, now: u64) -> u64 {
         let wall_ns = ticks::to_ns(now.wrapping_sub(started));
         if now.wrapping_sub(self.read_at) < self.spacing_ticks {
             wall_ns
@@ -69,13 +68,13 @@ mod tests {
     fn sleeping_is_no_step() {
         ticks::calibrate();
         let mut meter = Meter::default();
-        meter.measure(ticks::now());
+        meter.measure(ticks::now(), ticks::now());
         let started = ticks::now();
         std::thread::sleep(std::time::Duration::from_millis(20));
-        assert!(meter.measure(started) < 5_000_000);
+        assert!(meter.measure(started, ticks::now()) < 5_000_000);
         let (started, cpu) = (ticks::now(), thread_ns());
         while thread_ns() - cpu < 3_000_000 {}
-        let measured = meter.measure(started);
+        let measured = meter.measure(started, ticks::now());
         assert!((2_900_000..6_000_000).contains(&measured), "{measured}");
     }
 }

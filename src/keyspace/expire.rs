@@ -44,7 +44,8 @@ impl Keyspace {
             let db = self.sweep.db;
             let volatile = self.dicts[db].totals.expires != 0;
             // Hints are rounded down, so "due" by hint may be up to 256 ms early: the segment's own bound decides.
-            match self.dicts[db].next_due_slot(self.sweep.slot, hint_of(now_ms)).filter(|_| volatile) {
+            let due = || self.dicts[db].next_due_slot(self.sweep.slot, hint_of(now_ms));
+            match volatile.then(due).flatten() {
                 Some(slot) => {
                     if slot != self.sweep.slot {
                         self.sweep = Sweep { db, slot, ..Sweep::default() };

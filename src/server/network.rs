@@ -17,7 +17,9 @@ use crate::session::core::Core;
 
 /// Runs turns until the process stops.
 pub async fn drive(core: Rc<RefCell<Core>>) {
-    let mut slice_began = clock::monotonic_us();
+    let slice_ticks = TURN_SLICE_US * ticks::per_us();
+    let mut now = ticks::now();
+    let mut slice_began = now;
     let (shared, id) = {
         let core = core.borrow();
         (Arc::clone(&core.shared), core.id())
@@ -31,26 +33,26 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
             if core.is_stopping() {
                 return;
             }
-            step(&mut core)
+            step(&mut core, &mut now)
         };
-        let now = clock::monotonic_us();
-        if slept || now - slice_began >= TURN_SLICE_US {
+        if slept || now.wrapping_sub(slice_began) >= slice_ticks {
             glommio::executor().yield_task_queue_now().await;
+            now = ticks::now();
             slice_began = now;
         }
     }
 }
 
-/// One turn and one wait; whether the wait slept its whole time.
-fn step(core: &mut Core) -> bool {
-    let started = ticks::now();
+/// One turn and one wait, from `now` on (ticks), which it advances; whether the wait slept its whole time. The counter is read twice.
+fn step(core: &mut Core, now: &mut u64) -> bool {
+    let started = *now;
     let worked = core.turn();
-    let turn_us = if worked { core.note_turn(started) } else { 0 };
+    let mut submitted = ticks::now();
+    let turn_us = if worked { core.note_turn(started, submitted) } else { 0 };
     let mut timeout_us = 0;
-    if core.is_idle() && !spin(core) {
+    if core.is_idle() && !spin(core, &mut submitted) {
         timeout_us = if core.mesh.fall_asleep() { core.longest_wait_us() } else { 0 };
     }
-    let submitted = ticks::now();
     core.offer();
     let entered = if core.has_completions() { core.ring.submit() } else { core.ring.wait(timeout_us) };
     core.recall();
@@ -58,25 +60,28 @@ fn step(core: &mut Core) -> bool {
         warning(&format!("io_uring_enter failed: {error}"));
     }
     core.mesh.wake_up();
-    core.end_step(submitted, turn_us);
+    *now = ticks::now();
+    core.end_step(submitted, *now, turn_us);
     core.stats.sleeps += (timeout_us > 0) as u64;
     timeout_us > 0 && !worked
 }
 
-/// Looks for work without sleeping for `busy-poll-us`; whether some came.
-fn spin(core: &mut Core) -> bool {
+/// Looks for work without sleeping for `busy-poll-us`; whether some came. `ended` becomes the time (ticks) at which it stopped.
+fn spin(core: &mut Core, ended: &mut u64) -> bool {
     let budget_us = core.settings.busy_poll_us;
     if budget_us == 0 {
         return false;
     }
     let until = clock::monotonic_us() + budget_us;
-    loop {
+    let found = loop {
         if core.ring.wait(0).is_err() || core.ring.has_completions() || core.mesh.has_inbound() {
-            return true;
+            break true;
         }
         if clock::monotonic_us() >= until {
-            return false;
+            break false;
         }
         std::hint::spin_loop();
-    }
+    };
+    *ended = ticks::now();
+    found
 }
