@@ -116,7 +116,7 @@
 //! | doorbell | an `IORING_OP_MSG_RING` that wakes a core; rung once per batch and only if it sleeps |
 //! | turn | reap completions, take messages, run sessions, seal, start sends, flush the mesh |
 //! | step | a turn and its submission, or a round of upkeep: what `longest_step_usec` measures, in thread CPU time |
-//! | upkeep | expiry, lazy frees, time-outs: a background task, ten times a second or every millisecond while work is left |
+//! | upkeep | expiry, lazy frees, time-outs: a background task, ten times a second, or between the network task's slices while work is left |
 //! | visit | a command that goes to every core in turn |
 //! | control | a command served by the session and not by a shard: [`session::Control`] |
 //! | effect | one deterministic write, in the words a replica would be sent |

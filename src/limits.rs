@@ -17,8 +17,8 @@ pub const MAX_CORES: usize = 64;
 /// A core sleeps at most this long in its ring before it looks at timers, in microseconds. Longer than the kernel's tick (4 ms as a rule): an earlier end would
 /// have the clock's hardware set anew for every sleep, 5 % of a pipelined GET where that leaves a virtual machine.
 pub const IDLE_WAIT_US: u64 = 10_000;
-/// The same while upkeep has work left, which it does every millisecond.
-pub const BUSY_WAIT_US: u64 = 1000;
+/// The same while upkeep has work left: a step, this pause, the next step. A quarter of an idle core frees a million elements in a second or two.
+pub const BUSY_WAIT_US: u64 = 250;
 /// The executor gets the core after this much network work, in microseconds.
 pub const TURN_SLICE_US: u64 = 1000;
 

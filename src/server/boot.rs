@@ -207,12 +207,15 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     Ok(())
 }
 
-/// Upkeep: ten times a second, or every millisecond while work is left.
+/// Upkeep: ten times a second, or whenever the network task has had its slice or has waited for [`crate::limits::BUSY_WAIT_US`] while work is left
+/// (glommio's timers are too coarse for that).
 async fn tend(core: Rc<RefCell<Core>>) {
     loop {
-        let more = core.borrow_mut().upkeep();
-        let pause = if more { Duration::from_millis(1) } else { Duration::from_millis(100) };
-        glommio::timer::sleep(pause).await;
+        if core.borrow_mut().upkeep() {
+            glommio::executor().yield_task_queue_now().await;
+        } else {
+            glommio::timer::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 
