@@ -43,7 +43,7 @@ fn figures(server: &Server) -> Figures {
     // Lazy frees and closed connections settle within a moment.
     std::thread::sleep(Duration::from_millis(1500));
     Figures {
-        files: server.open_files(),
+        files: server.open_sockets(),
         resident_kib: server.resident_kib(),
         used_memory: info_number(server, "used_memory"),
     }

@@ -126,7 +126,7 @@ fn connections_that_die_in_the_middle_leave_nothing() {
         let mut server = Server::shoal(threads);
         let mut control = server.connect();
         control.run("PING");
-        let (files, before) = (server.open_files(), info(&mut control, "memory", "used_memory"));
+        let (files, before) = (server.open_sockets(), info(&mut control, "memory", "used_memory"));
         let seed = env_number("SEED", 7);
         println!("SEED={seed}");
         let mut prng = Prng::new(seed);
@@ -142,7 +142,7 @@ fn connections_that_die_in_the_middle_leave_nothing() {
                 control.run("CLIENT KILL TYPE normal");
             }
         }
-        assert!(wait_until(Duration::from_secs(10), || server.open_files() <= files), "descriptors are left");
+        assert!(wait_until(Duration::from_secs(10), || server.open_sockets() <= files), "sockets are left");
         let used = || info(&mut server.connect(), "memory", "used_memory");
         assert!(
             wait_until(Duration::from_secs(10), || used() < before + (1 << 20)),

@@ -200,11 +200,11 @@ impl Server {
         line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0)
     }
 
-    /// Open file descriptors, from /proc, but for rings: glommio's helper threads make theirs when they first run, which may be late.
-    pub fn open_files(&self) -> usize {
+    /// Open sockets, from /proc. Not all descriptors: glommio's helper threads open theirs when they first run, which may be late.
+    pub fn open_sockets(&self) -> usize {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().flatten();
         let links = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
-        links.filter(|link| !link.to_string_lossy().contains("io_uring")).count()
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
     }
 
     fn wait_ready(&mut self) -> Result<(), String> {
