@@ -29,8 +29,10 @@ fn list(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow,
             };
             pattern = Some(word);
         } else {
-            let text = [b"ERR Unknown argument ", word].concat();
-            return Err(super::fail(core, text));
+            // redis blanks line ends here without cutting them off first.
+            let blank = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+            let word: Vec<u8> = word.iter().map(blank).collect();
+            return Err(super::fail(core, [b"ERR Unknown argument ", word.as_slice()].concat()));
         }
         at += 1;
     }
