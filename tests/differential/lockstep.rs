@@ -247,9 +247,10 @@ impl<'a> Lockstep<'a> {
         if command.has_reset {
             pair.theirs.read()?;
         }
-        let key_type = if command.has_type { pair.theirs.read()?.value.text() } else { "-".to_owned() };
-        let theirs = pair.theirs.read();
-        let ours = pair.ours.read();
+        let key_type =
+            if command.has_type { next_reply(&mut pair.theirs)?.value.text() } else { "-".to_owned() };
+        let theirs = next_reply(&mut pair.theirs);
+        let ours = next_reply(&mut pair.ours);
         let (ours, theirs) = match (ours, theirs) {
             (Ok(ours), Ok(theirs)) => (ours, theirs),
             (Err(ours), Err(theirs)) if is_closed(&ours) && is_closed(&theirs) => return Ok(true),
@@ -411,6 +412,16 @@ impl<'a> Lockstep<'a> {
         }
         self.differences.entry(format!("{name} {kind}")).or_insert(full);
         self.start_afresh();
+    }
+}
+
+/// The next reply. A flush tells every client that tracks, whatever it reads: `frames` compares what is pushed, here it is no reply.
+fn next_reply(client: &mut Client) -> io::Result<Reply> {
+    loop {
+        let reply = client.read()?;
+        if !reply.raw.starts_with(b">2\r\n$10\r\ninvalidate\r\n") {
+            return Ok(reply);
+        }
     }
 }
 
