@@ -1,25 +1,27 @@
 //! Sorts as much of a slice as a range of it needs, in the very order that redis' partial quicksort leaves equal elements in.
 //!
-//! Called by GEORADIUS and GEOSEARCH with COUNT (ties in distance are shown in this order). Method: Bentley and McIlroy's quicksort ("Engineering a Sort
+//! Called by GEORADIUS and GEOSEARCH with COUNT (ties in distance are shown in this order), and by SORT BY with LIMIT. Method: Bentley and McIlroy's quicksort ("Engineering a Sort
 //! Function", 1993) that passes over parts outside the range, as redis does. Invariant: the elements of the range are those of the sorted slice; elsewhere the order
 //! is whatever the partitioning left. Bounds: O(n log n) on average; recursion on one side only.
 //! Why not `select_nth_unstable` and a sort: equal elements would come in another order than redis'.
 use std::cmp::Ordering;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
-/// Puts into place the elements of `range`.
-pub fn partial_sort<T>(items: &mut [T], range: RangeInclusive<usize>, compare: &impl Fn(&T, &T) -> Ordering) {
-    sort(items, 0, &range, compare);
+/// Puts into place the elements of `range`; of an empty one, none.
+pub fn partial_sort<T>(items: &mut [T], range: Range<usize>, compare: &impl Fn(&T, &T) -> Ordering) {
+    if !range.is_empty() {
+        sort(items, 0, &range, compare);
+    }
 }
 
 /// Sorts `items`, which begin at `offset` of the whole.
 fn sort<T>(
     mut items: &mut [T],
     mut offset: usize,
-    range: &RangeInclusive<usize>,
+    range: &Range<usize>,
     compare: &impl Fn(&T, &T) -> Ordering,
 ) {
-    let concerns = |from: usize, len: usize| !(*range.end() < from || *range.start() >= from + len);
+    let concerns = |from: usize, len: usize| range.end > from && range.start < from + len;
     loop {
         let len = items.len();
         if len < 7 {
@@ -141,10 +143,29 @@ mod tests {
             sorted.sort_unstable();
             let start = prng.below(len) as usize;
             let end = start + prng.below(len - start as u64) as usize;
-            partial_sort(&mut items, start..=end, &u64::cmp);
+            partial_sort(&mut items, start..end + 1, &u64::cmp);
             assert_eq!(items[start..=end], sorted[start..=end]);
             items.sort_unstable();
             assert_eq!(items, sorted);
+        }
+    }
+
+    #[test]
+    fn the_range_is_that_of_a_full_sort() {
+        let mut prng = Prng::new(3);
+        for round in 0..3000 {
+            let len = prng.below(120) as usize;
+            let spread = [2, 10, 1000][round % 3];
+            let items: Vec<u64> = (0..len).map(|_| prng.below(spread)).collect();
+            let mut full = items.clone();
+            full.sort_unstable();
+            let from = prng.below(len as u64 + 1) as usize;
+            let to = from + prng.below((len - from) as u64 + 1) as usize;
+            let mut sorted = items;
+            partial_sort(&mut sorted, from..to, &u64::cmp);
+            assert_eq!(sorted[from..to], full[from..to]);
+            sorted.sort_unstable();
+            assert_eq!(sorted, full);
         }
     }
 }

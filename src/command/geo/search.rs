@@ -67,8 +67,8 @@ fn find<'a>(set: &'a ZSet, query: &Query) -> Vec<Found<'a>> {
 fn sort<'a>(found: &mut [Found<'a>], returned: usize, compare: &impl Fn(&Found<'a>, &Found<'a>) -> Ordering) {
     if returned == found.len() {
         found.sort_by(compare);
-    } else if returned > 0 {
-        partial_sort(found, 0..=returned - 1, compare);
+    } else {
+        partial_sort(found, 0..returned, compare);
     }
 }
 

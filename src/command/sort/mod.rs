@@ -7,7 +7,6 @@
 
 mod options;
 mod order;
-mod partial;
 mod pattern;
 
 use crate::command::list::limits;

@@ -1,15 +1,15 @@
 //! The order SORT puts elements into.
 //!
 //! Called by the handlers. Invariant: equal weights compare by the elements' bytes in a numeric sort; by nothing in an alphabetic one, where elements stay as
-//! they came, unless LIMIT cuts a BY sort: then redis sorts partially, with an order of ties of its own (`partial`). Bounds: n log n.
+//! they came, unless LIMIT cuts a BY sort: then redis sorts partially, with an order of ties of its own (`base::partial_sort`). Bounds: n log n.
 
 use std::cmp::Ordering;
 
 use super::options::Options;
-use super::partial::sort_part;
 use super::pattern::{self, Pattern};
 use super::{Subject, Texts};
 use crate::base::number::parse_f64;
+use crate::base::partial_sort::partial_sort;
 use crate::command::Cx;
 use crate::command::reply_error::ReplyError;
 use crate::types::element::Element;
@@ -66,7 +66,7 @@ pub fn sorted(
 /// Sorts all, or what a part of the result needs.
 fn arrange(order: &mut [usize], compare: impl Fn(&usize, &usize) -> Ordering, part: Option<(usize, usize)>) {
     match part {
-        Some((from, to)) if (from, to) != (0, order.len()) => sort_part(order, &compare, from, to),
+        Some((from, to)) if (from, to) != (0, order.len()) => partial_sort(order, from..to, &compare),
         _ => order.sort_by(compare),
     }
 }
