@@ -1,7 +1,7 @@
 //! The command catalogue against a live redis-server: COMMAND, COMMAND INFO, COMMAND DOCS and ACL CAT of every command and subcommand, HELP of every container.
 //!
 //! Whatever both servers serve must be equal: arity, flags, key positions, ACL categories, tips, key specs, documentation with its argument tree. What is
-//! not served must stand in [`LATER`] with its reason. What we serve beyond 7.0 is in [`NEWER`].
+//! not served must stand in [`LATER`] with its reason. What we serve beyond 7.0 is in [`newer`].
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
@@ -10,6 +10,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use support::client::Client;
+use support::newer;
 use support::reply::Value;
 use support::server::{Plan, Server};
 
@@ -36,23 +37,6 @@ const LATER: &[(&str, &str)] = &[
 
 /// Commands whose arity 7.2 changed, and why.
 const WIDER: &[(&str, &str)] = &[("zrank", "WITHSCORE"), ("zrevrank", "WITHSCORE")];
-
-/// Commands of ours that redis 7.0 does not have.
-const NEWER: &[&str] = &[
-    "client|no-touch",
-    "client|setinfo",
-    "cluster|myshardid",
-    "waitaof",
-    "hexpire",
-    "hexpireat",
-    "hexpiretime",
-    "hpersist",
-    "hpexpire",
-    "hpexpireat",
-    "hpexpiretime",
-    "hpttl",
-    "httl",
-];
 
 fn container(name: &str) -> &str {
     name.split('|').next().unwrap_or(name)
@@ -91,7 +75,13 @@ fn documented(client: &mut Client, name: &str) -> Vec<(String, Value)> {
 /// The names in a category.
 fn members(client: &mut Client, category: &str) -> BTreeSet<String> {
     let reply = client.run(&format!("ACL CAT {category}"));
-    reply.items().unwrap().iter().map(Value::text).filter(|name| !NEWER.contains(&name.as_str())).collect()
+    reply
+        .items()
+        .unwrap()
+        .iter()
+        .map(Value::text)
+        .filter(|name| !newer::COMMANDS.contains(&name.as_str()))
+        .collect()
 }
 
 #[test]
@@ -126,7 +116,7 @@ fn every_command_is_described_as_redis_does() {
         }
     }
     for name in our_rows.keys().filter(|name| !their_rows.contains_key(*name)) {
-        if !NEWER.contains(&name.as_str()) {
+        if !newer::COMMANDS.contains(&name.as_str()) {
             wrong.push(format!("{name}: redis does not have it"));
         }
     }

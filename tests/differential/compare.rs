@@ -4,6 +4,7 @@
 
 use crate::exclusions::Mode;
 use crate::support::client::Reply;
+use crate::support::newer;
 use crate::support::reply::Value;
 
 /// The modes of the commands queued in a transaction: EXEC's reply is compared element by element with them.
@@ -62,24 +63,7 @@ fn equal_values(mode: &Mode, ours: &Value, theirs: &Value) -> bool {
     }
 }
 
-/// Commands that redis 7.0 does not have: they appear in rules where a category would include them.
-const NEWER: [&str; 13] = [
-    "client|no-touch",
-    "client|setinfo",
-    "cluster|myshardid",
-    "hexpire",
-    "hexpireat",
-    "hexpiretime",
-    "hpersist",
-    "hpexpire",
-    "hpexpireat",
-    "hpexpiretime",
-    "hpttl",
-    "httl",
-    "waitaof",
-];
-
-/// Descriptions of rights with their single commands sorted.
+/// Descriptions of rights with their single commands sorted; those that redis 7.0 does not have appear where a category would include them.
 fn canonical_rules(value: &Value) -> Value {
     let all = |items: &[Value]| items.iter().map(canonical_rules).collect();
     match value {
@@ -90,7 +74,7 @@ fn canonical_rules(value: &Value) -> Value {
                 let (mut singles, others): (Vec<&str>, Vec<&str>) = group.split(' ').partition(|word| {
                     word.starts_with(['+', '-']) && !word.starts_with("+@") && !word.starts_with("-@")
                 });
-                singles.retain(|word| !NEWER.contains(&&word[1..]));
+                singles.retain(|word| !newer::COMMANDS.contains(&&word[1..]));
                 singles.sort_unstable();
                 sorted.extend(others);
                 sorted.extend(singles);

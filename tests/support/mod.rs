@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod coverage;
+pub mod newer;
 pub mod prng;
 pub mod proxy;
 pub mod python;
