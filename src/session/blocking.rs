@@ -83,16 +83,19 @@ impl BlockedClients {
         self.deadlines.len()
     }
 
-    /// When somebody's time will be over, in milliseconds from `now_ms`; `None` if nobody waits for a time.
-    pub fn next_due_in(&self, now_ms: u64) -> Option<u64> {
-        self.deadlines.first().map(|&(deadline_ms, ..)| (deadline_ms + 1).saturating_sub(now_ms))
+    /// In how many milliseconds the first one's time is over, 0 if it is; `None` if nobody waits for a time (then the clock is not read).
+    #[inline]
+    pub fn next_due_in(&self) -> Option<u64> {
+        // Never early: the clock is cut to milliseconds, so the one that is named must have passed.
+        self.deadlines
+            .first()
+            .map(|&(deadline_ms, ..)| deadline_ms.saturating_add(1).saturating_sub(clock::now_ms()))
     }
 
     /// Whether somebody's time is over.
     #[inline]
     pub fn has_due(&self) -> bool {
-        // Never early: the clock is cut to milliseconds, so the one that is named must have passed.
-        self.deadlines.first().is_some_and(|&(deadline_ms, ..)| deadline_ms < clock::now_ms())
+        self.next_due_in() == Some(0)
     }
 }
 

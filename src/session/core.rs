@@ -543,7 +543,7 @@ impl Core {
     /// How long the core may sleep, in microseconds.
     pub fn longest_wait_us(&self) -> u64 {
         let longest = if self.upkeep_waits { BUSY_WAIT_US } else { IDLE_WAIT_US };
-        match self.blocked.next_due_in(clock::now_ms()) {
+        match self.blocked.next_due_in() {
             Some(ms) => longest.min(ms.saturating_mul(1000).max(1000)),
             None => longest,
         }
