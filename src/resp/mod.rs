@@ -17,7 +17,7 @@ pub mod reply_scan;
 mod tests;
 
 pub use args::Args;
-pub use out::{Mark, Out};
+pub use out::{Mark, Out, one_line};
 pub use owned::{CommandBuilder, OwnedCommand};
 pub use protocol_error::ProtocolError;
 pub use quote::append_quoted;

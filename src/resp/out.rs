@@ -22,6 +22,20 @@ enum Piece {
     Attached(Bytes),
 }
 
+fn is_end(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// A byte of a text within one line.
+fn in_line(byte: &u8) -> u8 {
+    if is_end(byte) { b' ' } else { *byte }
+}
+
+/// A text with its line ends replaced by blanks.
+pub fn one_line(text: &[u8]) -> Vec<u8> {
+    text.iter().map(in_line).collect()
+}
+
 /// A place in the reply to come back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
@@ -85,7 +99,7 @@ impl Out {
 
     /// Makes room for replies of `bytes` before the first of many is written.
     #[inline]
-    pub fn expect(&mut self, bytes: usize) {
+    pub fn make_room(&mut self, bytes: usize) {
         if self.buf.is_empty() {
             self.buf.reserve(bytes);
         }
@@ -116,11 +130,10 @@ impl Out {
 
     /// [`Out::error_text`] for a text that quotes a client's bytes.
     pub fn error_bytes(&mut self, text: &[u8]) {
-        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let start = text.iter().position(|byte| !is_end(byte)).unwrap_or(text.len());
         let end = text.iter().rposition(|byte| !is_end(byte)).map_or(start, |at| at + 1);
         self.buf.push(b'-');
-        self.buf.extend(text[start..end].iter().map(|byte| if is_end(byte) { b' ' } else { *byte }));
+        self.buf.extend(text[start..end].iter().map(in_line));
         self.buf.extend_from_slice(b"\r\n");
     }
 

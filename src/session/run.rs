@@ -138,7 +138,7 @@ fn look_ahead(core: &mut Core, session: &mut Session, input: &Input<'_>) {
     if !lookahead::is_pipeline(ahead) {
         return session.plan.clear();
     }
-    session.out.expect(PIPELINE_REPLY);
+    session.out.make_room(PIPELINE_REPLY);
     let shard = core.shard.as_deref();
     let db = session.client.db;
     if core.cores() == 1 && shard.is_some_and(|shard| shard.space.dict(db).len() < SMALL_DICT) {

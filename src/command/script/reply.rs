@@ -10,7 +10,7 @@
 
 use super::stack::{Kind, Stack};
 use crate::base::number::{parse_f64, parse_i64};
-use crate::resp::Out;
+use crate::resp::{Out, one_line};
 
 /// Stack slots one level of nesting needs.
 const LEVEL_ROOM: usize = 8;
@@ -281,9 +281,4 @@ fn write_verbatim(stack: &mut Stack<'_>, out: &mut Out, proto: u8, depth: usize)
     }
     stack.pop(1);
     write_array(stack, out, proto, depth);
-}
-
-/// The text with line ends replaced by blanks.
-fn one_line(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect()
 }

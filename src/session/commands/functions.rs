@@ -10,7 +10,7 @@ use crate::base::glob::glob_match;
 use crate::command::reply_error::ReplyError;
 use crate::command::script::room::{self, Function};
 use crate::command::script::{payload, shebang};
-use crate::resp::Args;
+use crate::resp::{Args, one_line};
 
 /// The commands of this file.
 pub const CONTROLS: &[(&str, Control)] =
@@ -30,9 +30,8 @@ fn list(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow,
             pattern = Some(word);
         } else {
             // redis blanks line ends here without cutting them off first.
-            let blank = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
-            let word: Vec<u8> = word.iter().map(blank).collect();
-            return Err(super::fail(core, [b"ERR Unknown argument ", word.as_slice()].concat()));
+            let text = [b"ERR Unknown argument ", one_line(word).as_slice()].concat();
+            return Err(super::fail(core, text));
         }
         at += 1;
     }
