@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::Names;
 use super::append::OpenFile;
 use super::frame;
-use super::journal::{Action, Event, Journal, Level, Start, State};
+use super::journal::{Action, Event, Journal, Last, Level, Start, State};
 use crate::persist::manifest::{Manifest, file_name, temp_name};
 use crate::persist::storage::{FileId, Op, Outcome, Payload, Slice, Ticket, error_text};
 
@@ -187,7 +187,7 @@ impl Journal {
             job.steps.push_back(Op::Write { file, at: 0, payload, skip: 0, sync: true });
             job.steps.push_back(Op::Close { file });
         }
-        let (len, is_torn) = start.last;
+        let Last { len, is_torn, crc } = start.last;
         match next.incrs.pop() {
             Some(last) => {
                 if let [before @ .., _] = &start.manifest.incrs[..] {
@@ -201,7 +201,7 @@ impl Journal {
                     job.steps.push_back(Op::Truncate { file: id, len });
                 }
                 job.steps.push_back(Op::Sync { file: id });
-                self.add_first_line(job, OpenFile { id, seq: last.seq, len, synced_len: len });
+                self.add_first_line(job, OpenFile { id, seq: last.seq, len, synced_len: len }, crc);
                 next.incrs.push(last);
             }
             None => self.add_new_file(job, &mut next),
@@ -217,13 +217,13 @@ impl Journal {
         let listed = next.add_incr(&self.names.append);
         let id = self.new_file();
         job.steps.push_back(Op::Open { file: id, path: self.names.path(&listed.name), truncate: true });
-        self.add_first_line(job, OpenFile { id, seq: listed.seq, len: 0, synced_len: 0 });
+        self.add_first_line(job, OpenFile { id, seq: listed.seq, len: 0, synced_len: 0 }, 0);
     }
 
-    /// A group of no bytes, synced: what is torn behind it can be told from damage.
-    fn add_first_line(&mut self, job: &mut Job, mut file: OpenFile) {
+    /// A group of no bytes, synced: what is torn behind it can be told from damage. If the group before it was cut short, this says so: `crc` is that of what was kept.
+    fn add_first_line(&mut self, job: &mut Job, mut file: OpenFile, crc: u64) {
         if self.settings.checksums {
-            let line = frame::Group { at: file.len, len: 0, crc: 0, synced: file.len }.to_line();
+            let line = frame::Group { at: file.len, len: 0, crc, synced: file.len }.to_line();
             let payload = Arc::new(Payload::new(vec![Slice::Own(line)]));
             let (at, len) = (file.len, payload.len);
             job.steps.push_back(Op::Write { file: file.id, at, payload, skip: 0, sync: true });
@@ -291,7 +291,9 @@ impl Journal {
         if self.state == State::Off {
             return true;
         }
-        if !self.stands_at(at) && self.write_error.is_none() {
+        let is_stuck = self.write_error.is_some() && self.sync.is_none();
+        let is_stuck = is_stuck && self.group.as_ref().is_none_or(|group| group.ticket.is_none());
+        if !self.stands_at(at) && !is_stuck {
             return false;
         }
         if let Some(file) = self.file.take() {

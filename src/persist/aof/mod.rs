@@ -14,7 +14,7 @@ pub mod rewrite;
 pub mod scan;
 
 pub use job::write_manifest;
-pub use journal::{Action, Event, Journal, Level, Policy, Settings, Start, Trouble};
+pub use journal::{Action, Event, Journal, Last, Level, Policy, Settings, Start, Trouble};
 
 /// How files are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
