@@ -43,6 +43,7 @@ mod watch;
 mod tests;
 
 pub use boxed::{Boxed, Stored};
+pub use cut::BULKY;
 pub use db::{Access, Db, Expire, ExpiryRule, cursor_slot};
 pub use dict::{Dict, Totals};
 pub use digest::{Digest, combine_digests, database_digest, value_digest};

@@ -87,6 +87,12 @@ pub struct Shared {
     pub controls: Vec<Option<Control>>,
     /// Connections per core, for spreading new ones.
     pub connections: [AtomicUsize; MAX_CORES],
+    /// Changes per core since the start, published by upkeep (read by save points).
+    pub dirty: [std::sync::atomic::AtomicU64; MAX_CORES],
+    /// Why writes are refused: `save_points::refusal` bits. Written when that changes.
+    pub refusing: std::sync::atomic::AtomicU32,
+    /// LASTSAVE, unix seconds.
+    pub last_save_s: std::sync::atomic::AtomicI64,
     /// Bytes of keys and values per core, published once a turn (read by eviction).
     pub space_bytes: [AtomicUsize; MAX_CORES],
     /// Where the shards of cores between turns lie.
@@ -177,6 +183,8 @@ pub struct Core {
     pub slow_ticks: u64,
     /// Scratch of the executor.
     pub outcome: Outcome,
+    /// Snapshots (`saving`).
+    pub saving: super::saving::Saving,
     /// Longest steps (`steps`).
     pub meter: Meter,
     /// Where the sweep over the connections stands (`client_limits`).
@@ -251,6 +259,7 @@ impl Core {
             active_expire: true,
             slow_ticks: 0,
             outcome: Outcome::default(),
+            saving: Default::default(),
             meter: Meter::default(),
             swept: 0,
             client_bytes: 0,
@@ -363,6 +372,9 @@ impl Core {
     pub fn end_turn(&mut self) {
         if let Some(shard) = self.shard.as_deref_mut() {
             execute::seal(shard);
+            if shard.walk.is_some() {
+                self.help_snapshot();
+            }
         }
         if self.client_memory_limit > 0 {
             self.check_client_memory();
@@ -527,6 +539,8 @@ impl Core {
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !upkeep::free(&mut shard, FREE_BUDGET_US);
+            more |= self.walk_snapshot(&mut shard);
+            self.shared.dirty[self.id].store(shard.dirty, Ordering::Relaxed);
             self.note_departures(&mut shard);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
@@ -548,10 +562,11 @@ impl Core {
         }
         more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
         self.is_hunting = false;
+        self.check_save_points();
         self.sweep_clients();
         self.end_turn();
         self.note_upkeep(started);
-        self.upkeep_waits = more;
+        self.upkeep_waits = more || self.saving.is_waiting();
         more
     }
 

@@ -36,6 +36,8 @@ pub mod receive;
 pub mod redact;
 pub mod route;
 pub mod run;
+pub mod save_points;
+pub mod saving;
 pub mod script;
 pub mod shadow;
 pub mod split;

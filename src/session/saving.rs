@@ -81,6 +81,7 @@ pub enum FileEvent {
 
 /// The snapshot under way.
 pub struct Job {
+    number: u64,
     /// Internal ms of its start.
     pub started_ms: u64,
     /// It is the base of an append-only file.
@@ -103,12 +104,16 @@ pub struct Job {
 pub struct Saving {
     /// Under way.
     pub job: Option<Job>,
+    /// Those that wait for it.
+    queue: std::collections::VecDeque<Wish>,
     /// To the file task.
     pub files: Option<LocalSender<FileEvent>>,
     /// Bytes of this core's chunks not written yet.
     in_flight: usize,
-    /// This core's walk is to be discarded when its shard is at hand.
-    discards: bool,
+    /// This core's walk is to be discarded when its shard is at hand, if it is of the snapshot of this number.
+    discards: Option<u64>,
+    /// Snapshots begun (core 0).
+    last: u64,
     /// This core has something to walk.
     is_walking: bool,
     chunks: Vec<Chunk>,
@@ -120,6 +125,16 @@ impl Saving {
     /// Whether this core has a part of a snapshot to walk and may go on: it should not sleep.
     pub fn is_urgent(&self) -> bool {
         self.is_walking && self.in_flight < IN_FLIGHT
+    }
+
+    /// Whether a snapshot is under way.
+    pub fn is_busy(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// Whether BGSAVE, or SAVE, is.
+    pub fn is_saving_in_background(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| !job.is_base)
     }
 
     /// Whether a snapshot's bytes are on their way.
@@ -137,7 +152,10 @@ impl Core {
             return Err(wish);
         }
         let Wish { path, temporary, is_base, is_foreground, done } = wish;
+        self.saving.last += 1;
+        let number = self.saving.last;
         self.saving.job = Some(Job {
+            number,
             started_ms: self.now_ms,
             is_base,
             is_foreground,
@@ -150,8 +168,8 @@ impl Core {
             failed: None,
             walking: self.cores(),
         });
-        self.send_errand(Box::new(|core, shards| {
-            let (manner, cut) = cut(core, shards);
+        self.send_errand(Box::new(move |core, shards| {
+            let (manner, cut) = cut(core, shards, number);
             core.on_core(0, move |core| core.cut_taken(manner, cut));
             for other in 0..core.cores() {
                 core.on_core(other, |core| core.saving.is_walking = true);
@@ -170,7 +188,8 @@ impl Core {
     }
 
     fn cut_taken(&mut self, manner: Manner, cut: Cut) {
-        let header = super::save_points::header(self, &cut);
+        let Some(job) = &self.saving.job else { return };
+        let header = super::save_points::header(self, &cut, job.is_base);
         let cores = self.cores();
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
@@ -224,9 +243,10 @@ impl Core {
         if job.walking == 0 {
             return self.end_snapshot();
         }
+        let number = job.number;
         for other in 0..self.cores() {
-            self.on_core(other, |core| {
-                core.saving.discards = true;
+            self.on_core(other, move |core| {
+                core.saving.discards = Some(number);
                 core.saving.in_flight = 0;
             });
         }
@@ -238,17 +258,27 @@ impl Core {
         let result = job.failed.map_or(Ok(()), Err);
         if !job.is_base {
             let wall_s = (self.now_ms as i64 + self.wall_offset_ms) / 1000;
-            self.saving.past.note(result.is_ok(), wall_s, took_s, job.dirty, job.is_foreground);
-            self.publish_save_status();
+            self.saving.past.note(result.is_ok(), took_s, job.dirty, job.is_foreground);
+            self.publish_save_status(result.is_ok().then_some(wall_s));
         }
         if let Some(done) = job.done {
             done(self, result);
+        }
+        if let Some(wish) = self.saving.queue.pop_front() {
+            self.queue_snapshot(wish);
+        }
+    }
+
+    /// Begins a snapshot, after the one under way.
+    pub fn queue_snapshot(&mut self, wish: Wish) {
+        if let Err(wish) = self.begin_snapshot(wish) {
+            self.saving.queue.push_back(wish);
         }
     }
 }
 
 /// Every shard is in hand: the cut.
-fn cut(core: &Core, shards: &mut [Option<Box<Shard>>]) -> (Manner, Cut) {
+fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64) -> (Manner, Cut) {
     let manner = Manner {
         style: crate::rdb::encode::Style {
             compress: core.settings.rdbcompression,
@@ -275,7 +305,7 @@ fn cut(core: &Core, shards: &mut [Option<Box<Shard>>]) -> (Manner, Cut) {
         }
         cut.dirty += shard.dirty;
         cut.used_bytes += shard.space.bytes();
-        shard.walk = Some(Box::new(Walk::new(manner)));
+        shard.walk = Some(Box::new(Walk::new(number, manner)));
     }
     (manner, cut)
 }
@@ -290,6 +320,18 @@ impl Core {
         self.step_snapshot(shard, STEP_US)
     }
 
+    /// A step while no client needs the core; whether there was one.
+    pub fn walk_while_idle(&mut self) -> bool {
+        if !self.saving.is_urgent() {
+            return false;
+        }
+        let Some(mut shard) = self.shard.take() else { return false };
+        self.walk_snapshot(&mut shard);
+        self.shard = Some(shard);
+        self.flush_mesh();
+        true
+    }
+
     /// At the end of a turn: pre-images beyond their budget are written by who makes them.
     pub fn help_snapshot(&mut self) {
         let Some(mut shard) = self.shard.take_if(|shard| shard.walk.is_some()) else { return };
@@ -300,13 +342,12 @@ impl Core {
     }
 
     fn step_snapshot(&mut self, shard: &mut Shard, budget_us: u64) -> bool {
-        if std::mem::take(&mut self.saving.discards)
-            && let Some(walk) = &mut shard.walk
-        {
-            walk.discard();
-        }
-        if shard.walk.is_none() {
+        let Some(walk) = &mut shard.walk else {
+            self.saving.is_walking = false;
             return false;
+        };
+        if self.saving.discards == Some(walk.number) {
+            walk.discard();
         }
         let mut chunks = std::mem::take(&mut self.saving.chunks);
         let more = snapshot::step(shard, budget_us, &mut chunks);

@@ -58,6 +58,8 @@ struct Current {
 
 /// See the module's text.
 pub struct Walk {
+    /// Of which snapshot.
+    pub number: u64,
     manner: Manner,
     bytes: Vec<u8>,
     db: Option<usize>,
@@ -69,8 +71,8 @@ pub struct Walk {
 
 impl Walk {
     /// A walk of the cut that has just been opened.
-    pub fn new(manner: Manner) -> Walk {
-        Walk { manner, bytes: Vec::new(), db: None, keys: 0, current: None, is_discarding: false }
+    pub fn new(number: u64, manner: Manner) -> Walk {
+        Walk { number, manner, bytes: Vec::new(), db: None, keys: 0, current: None, is_discarding: false }
     }
 
     /// Nobody wants it any more.
@@ -86,7 +88,7 @@ impl Walk {
         }
         let wall_ms = |ms: u64| (ms as i64).saturating_add(self.manner.style.wall_offset_ms);
         let recency = self.manner.recency.then(|| match freshness.lfu {
-            true => Recency::Freq(freshness.frequency(entry.lru(), self.manner.now_ms)),
+            true => Recency::Freq(freshness.frequency(entry.lru(), self.manner.now_ms).min(255) as u8),
             false => Recency::IdleS(freshness.idle_ms(entry.lru(), self.manner.now_ms) / 1000),
         });
         let kind = type_of(entry.value());
@@ -104,7 +106,10 @@ impl Walk {
     }
 
     fn seal(&mut self, is_last: bool) -> Chunk {
-        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(if is_last { 0 } else { CHUNK + CHUNK / 8 }));
+        let bytes = std::mem::replace(
+            &mut self.bytes,
+            Vec::with_capacity(if is_last { 0 } else { CHUNK + CHUNK / 8 }),
+        );
         let sum = if self.manner.checksum { crc64(0, &bytes) } else { 0 };
         self.db = None;
         Chunk { bytes, sum, keys: std::mem::take(&mut self.keys), is_whole: self.current.is_none(), is_last }
