@@ -61,6 +61,8 @@ pub enum Message {
     Resume(Box<Session>),
     /// Ready keys for clients that wait.
     Offer(Box<Offer>),
+    /// Something to be done with every shard in hand.
+    Errand(Box<super::errand::Errand>),
     /// A blocked client's registration to forget.
     Forget(Box<Forget>),
     /// Anything rare.
@@ -113,6 +115,10 @@ pub struct Core {
     pub guest: Option<Box<Shard>>,
     /// The shard was left in its berth.
     pub is_offering: bool,
+    /// Errands that wait for the shard; they go first.
+    pub errands: VecDeque<Box<super::errand::Errand>>,
+    /// Sessions that are put aside (`hold`).
+    pub held: super::hold::Held,
     /// Sessions that wait for the shard.
     pub waiting: VecDeque<Box<Session>>,
     /// Connections at home here.
@@ -214,6 +220,8 @@ impl Core {
             shard: Some(shard),
             guest: None,
             is_offering: false,
+            errands: VecDeque::new(),
+            held: Default::default(),
             waiting: VecDeque::new(),
             connections: Slab::new(),
             listeners: Vec::new(),
@@ -403,6 +411,7 @@ impl Core {
             },
             Message::Resume(session) => run::run(self, session, &[]),
             Message::Offer(offer) => offer::step(self, offer),
+            Message::Errand(errand) => self.run_errand(errand),
             Message::Forget(forget) => match self.shard.as_deref_mut() {
                 Some(shard) => forget.release_on(shard),
                 None => self.blocked.forget_later.push(*forget),
@@ -440,6 +449,11 @@ impl Core {
 
     /// Sessions that waited, for the shard or for their next share, go on, until one takes the shard away again.
     fn drain_waiting(&mut self) {
+        while self.shard.is_some()
+            && let Some(errand) = self.errands.pop_front()
+        {
+            self.run_errand(errand);
+        }
         while self.shard.is_some() && !self.part_is_over() {
             let Some(session) = self.waiting.pop_front() else { return };
             run::run(self, session, &[]);
@@ -455,7 +469,8 @@ impl Core {
     /// Whether the core may sleep.
     pub fn is_idle(&self) -> bool {
         let at_hand = !self.completions.is_empty() || !self.inbox.is_empty() || !self.dirty.is_empty();
-        !at_hand && self.mesh.queued() == 0 && (self.waiting.is_empty() || self.shard.is_none())
+        let nobody_waits = self.waiting.is_empty() && self.errands.is_empty();
+        !at_hand && self.mesh.queued() == 0 && (nobody_waits || self.shard.is_none())
     }
 
     /// Whether the process is stopping.

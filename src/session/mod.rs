@@ -21,9 +21,11 @@ pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod errand;
 pub mod exec;
 mod fetch;
 pub mod gate;
+pub mod hold;
 pub mod lookahead;
 pub mod multi;
 pub mod offer;
@@ -64,6 +66,8 @@ pub enum Flow {
     OnAllShards(Handler),
     /// Run this script with its shards in hand.
     Script(Box<script::Pending>),
+    /// Wait until the ticket is answered.
+    Hold(hold::Ticket),
     /// Reply, then close.
     Close,
 }
