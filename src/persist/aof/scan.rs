@@ -209,18 +209,18 @@ impl Scanner {
     /// Judges a group by its bytes, which begin `line` bytes on; false if they are not there yet or wrong.
     fn take_group(&mut self, group: Group, line: usize) -> bool {
         let body_at = self.position + line as u64;
-        let is_cut_off = group.len > self.size.saturating_sub(body_at);
+        let left = self.size.saturating_sub(body_at);
+        let is_cut_off = group.len > left;
         let rest = &self.buffer[self.at + line..];
-        let body = match usize::try_from(group.len).ok().and_then(|len| rest.get(..len)) {
-            Some(body) => body,
-            None if is_cut_off && self.fed == self.size => rest,
-            None => return false,
-        };
+        // Where a group was cut short, the line that says so may reach beyond its end.
+        let seen = left.min(group.len.saturating_add(LINE_MAX as u64));
+        let Some(seen) = usize::try_from(seen).ok().and_then(|len| rest.get(..len)) else { return false };
+        let body = usize::try_from(group.len).ok().and_then(|len| seen.get(..len)).unwrap_or(seen);
         self.has_groups = true;
         let right = if !is_cut_off && (group.len == 0 || crc64(0, body) == group.crc) {
             Some(group.len)
         } else {
-            shortened(body, body_at)
+            shortened(seen, body_at)
         };
         if let Some(len) = right {
             self.verified_to = body_at + len;
