@@ -15,17 +15,18 @@
 //! | L1 | [`config`] | one table of directives: files, command line, CONFIG, `--help`, hot [`config::Settings`] |
 //! | L2 | [`types`] | values and their encodings (strings live in the entry itself) |
 //! | L2 | [`keyspace`] | a core's keys: slot tables, entries, expiry, eviction, WATCH versions, SCAN, digests |
-//! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, gathering the logs by offset |
+//! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, merging the logs by offset |
 //! | L3 | [`rdb`] | values as redis' RDB writes them, there and back: DUMP and RESTORE payloads |
 //! | L4 | [`command`] | one row per command, the handlers by family, every error text, key specs |
 //! | L4 | [`acl`] | users and their rules, the check before a command, ACL LOG, the ACL file; pure, beside `command` so that scripts (L5) can ask |
 //! | L5 | [`shard`] | keyspace + log of a core; [`shard::execute`], the one door for writes; lending; upkeep |
+//! | L6 | [`persist`] | the append-only file as plain state machines: manifest, journal, scanner, recovery |
 //! | L7 | [`session`] | connections and what runs on them: receive, admit, route, run, transactions, pub/sub, client-side caching, deliver |
 //! | L7 | [`observe`] | log, INFO, SLOWLOG, LATENCY, MEMORY, counters, crash report |
 //! | L8 | [`server`] | boot, listening sockets, the registry of control commands, the network task, signals |
 //!
-//! A file imports only from its own layer and those below; `tests/tidy.rs` checks it. L6 (persistence, replication,
-//! cluster) does not exist yet. Nothing imports `server`: what a lower room needs of a higher one comes as a function
+//! A file imports only from its own layer and those below; `tests/tidy.rs` checks it. Replication and cluster (L6)
+//! do not exist yet. Nothing imports `server`: what a lower room needs of a higher one comes as a function
 //! pointer ([`command::row::Handler`], [`session::Control`]).
 //!
 //! # The life of a SET
