@@ -17,8 +17,9 @@ use super::Names;
 use super::append::OpenFile;
 use super::frame;
 use super::journal::{Action, Event, Journal, Last, Level, Start, State};
+use super::words::describe;
 use crate::persist::manifest::{Manifest, file_name, temp_name};
-use crate::persist::storage::{FileId, Op, Outcome, Payload, Slice, Ticket, error_text};
+use crate::persist::storage::{FileId, Op, Outcome, Payload, Slice, Ticket};
 
 /// An operation behind the commit that failed is tried again after this.
 const RETRY_US: u64 = 1_000_000;
@@ -354,7 +355,7 @@ impl Journal {
             Op::MakeDir { .. } if errno == libc::EEXIST => return,
             _ => {}
         }
-        let text = self.describe(&op, outcome, errno);
+        let text = describe(&self.names, &op, outcome, errno);
         self.log(Level::Warning, text);
         self.job_failed(errno, &op);
     }
@@ -479,35 +480,5 @@ impl Journal {
         self.is_flushing = false;
         self.queued_to = self.written;
         Event::TurnedOff
-    }
-
-    /// redis' words for an operation of a job that failed.
-    fn describe(&self, op: &Op, outcome: Outcome, errno: i32) -> String {
-        let why = error_text(errno);
-        let temp = temp_name(&self.names.append);
-        let short = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-        match op {
-            Op::Open { path, .. } if short(path) == temp => {
-                format!("Can't open the AOF manifest file {temp}: {why}")
-            }
-            Op::Open { path, .. } => format!("Can't open the append-only file {}: {why}", short(path)),
-            Op::Write { .. } => match outcome {
-                Outcome::Written(Ok(_), Err(_)) => format!("Fail to fsync the temp AOF file {temp}: {why}."),
-                _ => format!("Error trying to write the temporary AOF manifest file {temp}: {why}"),
-            },
-            Op::Rename { from, to } if short(from) == temp => format!(
-                "Error trying to rename the temporary AOF manifest file {temp} into {}: {why}",
-                short(to)
-            ),
-            Op::Rename { from, to } => {
-                format!("Error trying to rename the temporary AOF base file {from} into {to}: {why}")
-            }
-            Op::SyncDir { path } => format!("Fail to fsync AOF directory {path}: {why}."),
-            Op::MakeDir { path } => format!("Can't open or create append-only dir {path}: {why}"),
-            Op::Sync { .. } => format!("Fail to fsync the AOF file: {why}."),
-            Op::Truncate { .. } => format!("Error truncating the AOF file: {why}"),
-            Op::Unlink { path } => format!("Error removing {path}: {why}"),
-            Op::Close { .. } => format!("Error closing an append-only file: {why}"),
-        }
     }
 }

@@ -11,6 +11,7 @@ pub mod frame;
 mod job;
 mod journal;
 pub mod scan;
+mod words;
 
 pub use job::write_manifest;
 pub use journal::{Action, Event, Journal, Last, Level, Policy, Settings, Start, Trouble};
