@@ -11,6 +11,7 @@
 //! and one bit per entry; who comes meanwhile is told, scheduled, or shares.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use glommio::channels::local_channel::LocalSender;
 
@@ -23,11 +24,13 @@ use crate::shard::snapshot::{self, Chunk, Manner, Walk};
 /// Bytes of chunks a core may have on their way to the file before it stops walking.
 const IN_FLIGHT: usize = 4 << 20;
 /// Bytes of pre-images a core keeps before its turns help writing them.
-const SAVED_BUDGET: usize = 8 << 20;
+const SAVED_BUDGET: usize = 4 << 20;
 /// What a step of the walk takes, in microseconds.
 const STEP_US: u64 = 150;
-/// What a turn takes for pre-images beyond the budget, in microseconds.
+/// What a turn takes for pre-images beyond the budget, in microseconds: so much for each time they fill it.
 const HELP_US: u64 = 100;
+/// At most so many times that.
+const HELP_MOST: u64 = 5;
 
 /// What is told to who asked for a snapshot: on core 0.
 pub type Done = Box<dyn FnOnce(&mut Core, Result<(), String>) + Send>;
@@ -122,11 +125,6 @@ pub struct Saving {
 }
 
 impl Saving {
-    /// Whether this core has a part of a snapshot to walk and may go on: it should not sleep.
-    pub fn is_urgent(&self) -> bool {
-        self.is_walking && self.in_flight < IN_FLIGHT
-    }
-
     /// Whether a snapshot is under way.
     pub fn is_busy(&self) -> bool {
         self.job.is_some()
@@ -314,15 +312,21 @@ fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64) -> (Manner, 
 impl Core {
     /// A step of this core's part, if there is one; whether there is more to do now.
     pub fn walk_snapshot(&mut self, shard: &mut Shard) -> bool {
-        if !self.saving.is_walking || self.saving.in_flight >= IN_FLIGHT {
+        if !self.may_walk() {
             return false;
         }
         self.step_snapshot(shard, STEP_US)
     }
 
+    /// Whether this core has a part of a snapshot to walk, and the file can take more.
+    fn may_walk(&self) -> bool {
+        let is_free = self.saving.in_flight < IN_FLIGHT;
+        self.saving.is_walking && is_free && !self.shared.spilling.load(Ordering::Relaxed)
+    }
+
     /// A step while no client needs the core; whether there was one.
     pub fn walk_while_idle(&mut self) -> bool {
-        if !self.saving.is_urgent() {
+        if !self.may_walk() {
             return false;
         }
         let Some(mut shard) = self.shard.take() else { return false };
@@ -335,8 +339,9 @@ impl Core {
     /// At the end of a turn: pre-images beyond their budget are written by who makes them.
     pub fn help_snapshot(&mut self) {
         let Some(mut shard) = self.shard.take_if(|shard| shard.walk.is_some()) else { return };
-        if shard.space.saved_bytes() > SAVED_BUDGET {
-            self.step_snapshot(&mut shard, HELP_US);
+        let beyond = (shard.space.saved_bytes() / SAVED_BUDGET) as u64;
+        if beyond > 0 {
+            self.step_snapshot(&mut shard, HELP_US * beyond.min(HELP_MOST));
         }
         self.shard = Some(shard);
     }
