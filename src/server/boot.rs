@@ -222,7 +222,7 @@ fn start_saver(core: &Rc<RefCell<Core>>, classes: Classes) -> Option<glommio::Ta
     }
     let (sender, receiver) = glommio::channels::local_channel::new_unbounded();
     core.borrow_mut().saving.files = Some(sender);
-    glommio::spawn_local_into(super::save::serve(Rc::clone(core), receiver), classes.background).ok()
+    glommio::spawn_local_into(super::save::serve(Rc::clone(core), receiver), classes.files).ok()
 }
 
 /// Upkeep: ten times a second, or whenever the network task has had its slice or has waited for [`crate::limits::BUSY_WAIT_US`] while work is left
