@@ -36,24 +36,20 @@ const WRITE_BEHIND: usize = 8;
 pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
     while let Some(event) = events.recv().await {
         // Chunks of a snapshot that has failed have been drained; anything else begins one.
-        let FileEvent::Begin { path, temporary, header, checksum, cores } = event else { continue };
+        let FileEvent::Begin { number, path, temporary, header, checksum, cores } = event else { continue };
         let outcome = write_file(&core, &events, &temporary, header, checksum, cores).await;
         let outcome = match outcome {
             Ok(()) => install(&temporary, &path).await,
             Err(error) => Err(error),
         };
-        let mut core = core.borrow_mut();
-        match outcome {
-            Ok(()) => {
-                notice("DB saved on disk");
-                core.snapshot_written();
-            }
+        match &outcome {
+            Ok(()) => notice("DB saved on disk"),
             Err(text) => {
-                warning(&text);
+                warning(text);
                 let _ = std::fs::remove_file(&temporary);
-                core.snapshot_failed(text);
             }
         }
+        core.borrow_mut().file_ended(number, outcome);
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Cut {
 pub enum FileEvent {
     /// A snapshot begins.
     Begin {
+        /// Of which snapshot.
+        number: u64,
         /// Its files.
         path: PathBuf,
         /// Its name before it is complete.
@@ -80,6 +82,8 @@ pub enum FileEvent {
     },
     /// A chunk of a core.
     Chunk(usize, Chunk),
+    /// It is not wanted any more.
+    GiveUp,
 }
 
 /// The snapshot under way.
@@ -91,7 +95,6 @@ pub struct Job {
     pub is_base: bool,
     is_foreground: bool,
     wish: Option<(PathBuf, PathBuf)>,
-    manner: Option<Manner>,
     done: Option<Done>,
     dirty: u64,
     /// Keys at the cut.
@@ -99,6 +102,9 @@ pub struct Job {
     /// Keys written.
     pub keys_done: u64,
     failed: Option<String>,
+    /// The file task has it.
+    has_file: bool,
+    /// Cores that have not walked their part.
     walking: usize,
 }
 
@@ -158,12 +164,12 @@ impl Core {
             is_base,
             is_foreground,
             wish: Some((path, temporary)),
-            manner: None,
             done: Some(done),
             dirty: 0,
             keys: 0,
             keys_done: 0,
             failed: None,
+            has_file: true,
             walking: self.cores(),
         });
         self.send_errand(Box::new(move |core, shards| {
@@ -192,16 +198,26 @@ impl Core {
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
         job.keys = cut.totals.iter().map(|totals| totals.keys).sum();
-        job.manner = Some(manner);
         let Some((path, temporary)) = job.wish.take() else { return };
-        self.tell_files(FileEvent::Begin { path, temporary, header, checksum: manner.checksum, cores });
+        if job.failed.is_some() {
+            job.has_file = false;
+            return;
+        }
+        let number = job.number;
+        self.tell_files(FileEvent::Begin {
+            number,
+            path,
+            temporary,
+            header,
+            checksum: manner.checksum,
+            cores,
+        });
     }
 
     fn tell_files(&mut self, event: FileEvent) {
-        if let Some(files) = &self.saving.files
-            && files.try_send(event).is_err()
-        {
-            self.snapshot_failed(String::from("the file task has ended"));
+        if let Some(files) = &self.saving.files {
+            // Fails only when the task has ended, at the end of the process.
+            let _ = files.try_send(event);
         }
     }
 
@@ -212,13 +228,10 @@ impl Core {
         if chunk.is_last {
             job.walking -= 1;
         }
-        let is_over = job.walking == 0;
         match job.failed {
             Some(_) => {
                 self.chunk_written(from, chunk.bytes.len());
-                if is_over {
-                    self.end_snapshot();
-                }
+                self.end_snapshot();
             }
             None => self.tell_files(FileEvent::Chunk(from, chunk)),
         }
@@ -229,18 +242,32 @@ impl Core {
         self.on_core(from, move |core| core.saving.in_flight = core.saving.in_flight.saturating_sub(bytes));
     }
 
-    /// The file is complete and durable.
-    pub fn snapshot_written(&mut self) {
+    /// The file task is done with snapshot `number`: the file is complete and durable, or cannot be.
+    pub fn file_ended(&mut self, number: u64, outcome: Result<(), String>) {
+        let Some(job) = self.saving.job.as_mut().filter(|job| job.number == number) else { return };
+        job.has_file = false;
+        if let Err(why) = outcome {
+            self.fail_snapshot(why);
+        }
         self.end_snapshot();
     }
 
-    /// The file cannot be written: the cores walk on, for nothing.
-    pub fn snapshot_failed(&mut self, why: String) {
+    /// The snapshot under way is not wanted any more.
+    pub fn give_up_snapshot(&mut self, why: &str) {
+        if self.saving.job.as_ref().is_none_or(|job| job.failed.is_some()) {
+            return;
+        }
+        let has_begun = self.saving.job.as_ref().is_some_and(|job| job.wish.is_none());
+        self.fail_snapshot(why.into());
+        if has_begun {
+            self.tell_files(FileEvent::GiveUp);
+        }
+    }
+
+    /// It will fail: the cores walk on, for nothing.
+    fn fail_snapshot(&mut self, why: String) {
         let Some(job) = &mut self.saving.job else { return };
         job.failed.get_or_insert(why);
-        if job.walking == 0 {
-            return self.end_snapshot();
-        }
         let number = job.number;
         for other in 0..self.cores() {
             self.on_core(other, move |core| {
@@ -250,8 +277,9 @@ impl Core {
         }
     }
 
+    /// Ends the snapshot if every core has walked its part and the file task is done.
     fn end_snapshot(&mut self) {
-        let Some(job) = self.saving.job.take() else { return };
+        let Some(job) = self.saving.job.take_if(|job| job.walking == 0 && !job.has_file) else { return };
         let took_s = (self.now_ms - job.started_ms.min(self.now_ms)) / 1000;
         let result = job.failed.map_or(Ok(()), Err);
         if !job.is_base {
