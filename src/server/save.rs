@@ -39,11 +39,15 @@ pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
         let FileEvent::Begin { number, path, temporary, header, checksum, cores } = event else { continue };
         let outcome = write_file(&core, &events, &temporary, header, checksum, cores).await;
         let outcome = match outcome {
-            Ok(()) => install(&temporary, &path).await,
+            Ok(()) => match &path {
+                Some(path) => install(&temporary, path).await,
+                None => Ok(()),
+            },
             Err(error) => Err(error),
         };
         match &outcome {
-            Ok(()) => notice("DB saved on disk"),
+            Ok(()) if path.is_some() => notice("DB saved on disk"),
+            Ok(()) => {}
             Err(text) => {
                 warning(text);
                 let _ = std::fs::remove_file(&temporary);

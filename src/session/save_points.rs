@@ -117,10 +117,11 @@ impl Core {
         self.saving.past.begun += 1;
         self.saving.past.last_try_ms = self.now_ms;
         let wish = Wish {
-            path: self.settings.dbfilename.clone().into(),
+            path: Some(self.settings.dbfilename.clone().into()),
             temporary: format!("temp-{}.rdb", std::process::id()).into(),
             is_base: false,
             is_foreground,
+            at_cut: None,
             done: Box::new(done),
         };
         self.queue_snapshot(wish);

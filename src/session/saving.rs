@@ -35,16 +35,21 @@ const HELP_MOST: u64 = 5;
 /// What is told to who asked for a snapshot: on core 0.
 pub type Done = Box<dyn FnOnce(&mut Core, Result<(), String>) + Send>;
 
+/// What is done at the cut, with every shard in hand.
+pub type AtCut = Box<dyn FnOnce(&mut Core, &mut [Option<Box<Shard>>], &Cut) + Send>;
+
 /// What a snapshot is for.
 pub struct Wish {
-    /// The file's name when it is complete.
-    pub path: PathBuf,
-    /// Its name before.
+    /// The file's name while it grows.
     pub temporary: PathBuf,
+    /// Its name when it is complete; without one it is left where it is, for who asked.
+    pub path: Option<PathBuf>,
     /// It is the base of an append-only file.
     pub is_base: bool,
     /// Clients wait for it and for nothing else (SAVE), for the log.
     pub is_foreground: bool,
+    /// Hears of the cut, with nothing executed since, on whatever core it is taken: to be short.
+    pub at_cut: Option<AtCut>,
     /// Who asked.
     pub done: Done,
 }
@@ -69,10 +74,10 @@ pub enum FileEvent {
     Begin {
         /// Of which snapshot.
         number: u64,
-        /// Its files.
-        path: PathBuf,
-        /// Its name before it is complete.
+        /// Its name while it grows.
         temporary: PathBuf,
+        /// And when it is complete.
+        path: Option<PathBuf>,
         /// What stands before the entries.
         header: Vec<u8>,
         /// Whether it ends with a checksum.
@@ -94,7 +99,7 @@ pub struct Job {
     /// It is the base of an append-only file.
     pub is_base: bool,
     is_foreground: bool,
-    wish: Option<(PathBuf, PathBuf)>,
+    names: Option<(PathBuf, Option<PathBuf>)>,
     done: Option<Done>,
     dirty: u64,
     /// Keys at the cut.
@@ -155,7 +160,7 @@ impl Core {
         if self.saving.job.is_some() {
             return Err(wish);
         }
-        let Wish { path, temporary, is_base, is_foreground, done } = wish;
+        let Wish { path, temporary, is_base, is_foreground, at_cut, done } = wish;
         self.saving.last += 1;
         let number = self.saving.last;
         self.saving.job = Some(Job {
@@ -163,7 +168,7 @@ impl Core {
             started_ms: self.now_ms,
             is_base,
             is_foreground,
-            wish: Some((path, temporary)),
+            names: Some((temporary, path)),
             done: Some(done),
             dirty: 0,
             keys: 0,
@@ -174,6 +179,9 @@ impl Core {
         });
         self.send_errand(Box::new(move |core, shards| {
             let (manner, cut) = cut(core, shards, number);
+            if let Some(at_cut) = at_cut {
+                at_cut(core, shards, &cut);
+            }
             core.on_core(0, move |core| core.cut_taken(manner, cut));
             for other in 0..core.cores() {
                 core.on_core(other, |core| core.saving.is_walking = true);
@@ -198,7 +206,7 @@ impl Core {
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
         job.keys = cut.totals.iter().map(|totals| totals.keys).sum();
-        let Some((path, temporary)) = job.wish.take() else { return };
+        let Some((temporary, path)) = job.names.take() else { return };
         if job.failed.is_some() {
             job.has_file = false;
             return;
@@ -257,7 +265,7 @@ impl Core {
         if self.saving.job.as_ref().is_none_or(|job| job.failed.is_some()) {
             return;
         }
-        let has_begun = self.saving.job.as_ref().is_some_and(|job| job.wish.is_none());
+        let has_begun = self.saving.job.as_ref().is_some_and(|job| job.names.is_none());
         self.fail_snapshot(why.into());
         if has_begun {
             self.tell_files(FileEvent::GiveUp);
