@@ -260,33 +260,3 @@ fn install_now(temporary: &Path, path: &Path) -> Result<(), String> {
     let synced = std::fs::File::open(&directory).and_then(|directory| directory.sync_all());
     synced.map_err(|error| format!("Failed to fsync directory {}: {error}", directory.display()))
 }
-<<<<<<< HEAD
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_stays_whole_and_each_core_keeps_its_order() {
-        let mut order = Order::default();
-        let all = [
-            (0, 'a', false),
-            (1, 'p', false),
-            (1, 'q', true),
-            (0, 'b', false),
-            (1, 'r', true),
-            (0, 'c', true),
-        ];
-        let mut written = String::new();
-        for (from, name, is_whole) in all {
-            let chunk = Chunk { bytes: vec![name as u8], sum: 0, keys: 0, is_whole, is_last: false };
-            order.chunks.push_back((from, chunk));
-            while let Some((_, chunk)) = order.next() {
-                written.push(char::from(chunk.bytes[0]));
-            }
-        }
-        assert_eq!(written, "abcpqr");
-    }
-}
-=======
->>>>>>> main

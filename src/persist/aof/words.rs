@@ -19,10 +19,9 @@ pub(super) fn describe(names: &Names, op: &Op, outcome: Outcome, errno: i32) -> 
             Outcome::Written(Ok(_), Err(_)) => format!("Fail to fsync the temp AOF file {temp}: {why}."),
             _ => format!("Error trying to write the temporary AOF manifest file {temp}: {why}"),
         },
-        Op::Rename { from, to } if short(from) == temp => format!(
-            "Error trying to rename the temporary AOF manifest file {temp} into {}: {why}",
-            short(to)
-        ),
+        Op::Rename { from, to } if short(from) == temp => {
+            format!("Error trying to rename the temporary AOF manifest file {temp} into {}: {why}", short(to))
+        }
         Op::Rename { from, to } => {
             format!("Error trying to rename the temporary AOF base file {from} into {to}: {why}")
         }
