@@ -19,12 +19,15 @@ use crate::effect::Log;
 use crate::keyspace::Keyspace;
 use crate::observe::identity::Identity;
 use crate::observe::log::{notice, warning};
+use crate::persist::aof::Start;
+use crate::persist::storage::error_text;
 use crate::runtime::executor::{self, Classes};
 use crate::runtime::mesh::{self, Port};
 use crate::runtime::process::{self, Allowance};
 use crate::runtime::watchdog::Watchdog;
 use crate::session::connection::Listener;
 use crate::session::core::{Core, Message, Shared};
+use crate::session::held_replies::Board;
 use crate::shard::Shard;
 
 /// A reason not to start: one line, with its remedy.
@@ -86,6 +89,7 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
         dirty: [const { AtomicU64::new(0) }; crate::limits::MAX_CORES],
         refusing: AtomicU32::new(0),
         spilling: AtomicBool::new(false),
+        board: Board::new(threads),
         last_save_s: AtomicI64::new((clock::wall_us() / 1_000_000) as i64),
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         berths: std::array::from_fn(|_| Default::default()),
@@ -164,7 +168,7 @@ fn start_cores(
     for handle in handles {
         let _ = handle.join();
     }
-    Ok(())
+    shared.board.fatal.get().map_or(Ok(()), |text| Err(Fatal(text.clone())))
 }
 
 /// The life of one core's thread.
@@ -186,10 +190,10 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0, walk: None });
     let mut core = Core::new(port, shared, map, config, shard)
         .map_err(|error| executor::explain(&error.to_string(), Some(&error)))?;
-    for (index, listener) in listeners.iter().enumerate() {
-        core.ring.accept(listener.fd, index as u32);
-    }
     core.listeners = listeners;
+    if id == 0 {
+        begin_service(&mut core);
+    }
     if signal_fd >= 0 {
         core.signal_fd = signal_fd;
         core.ring.poll_in(signal_fd, 0);
@@ -213,6 +217,23 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     }
     shared.watchdog.leave(id);
     Ok(())
+}
+
+/// Opens the doors, after the append-only file if there is to be one.
+fn begin_service(core: &mut Core) {
+    if !core.settings.appendonly {
+        return core.open_doors();
+    }
+    let start = Start { empty_base: Some(core.empty_base()), ..Start::default() };
+    core.start_journal(
+        start,
+        Box::new(|core, result| match result {
+            Ok(()) => core.open_doors(),
+            Err(errno) => {
+                core.stop_for(format!("Fatal error: can't open the append-only file: {}", error_text(errno)))
+            }
+        }),
+    );
 }
 
 /// The file task of snapshots, on core 0.

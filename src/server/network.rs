@@ -31,7 +31,7 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
         let slept = {
             let mut core = core.borrow_mut();
             if core.is_stopping() {
-                return;
+                return core.leave();
             }
             step(&mut core, &mut now)
         };
@@ -47,6 +47,7 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
 fn step(core: &mut Core, now: &mut u64) -> bool {
     let started = *now;
     let worked = core.turn();
+    core.tend_journal();
     let mut submitted = ticks::now();
     let turn_us = if worked { core.note_turn(started, submitted) } else { 0 };
     let (mut timeout_us, mut is_urgent) = (0, false);
@@ -54,7 +55,7 @@ fn step(core: &mut Core, now: &mut u64) -> bool {
         // What nobody else wants of the core goes to a snapshot, here and not by the executor's shares, which count this loop's looking as work.
         let walked = core.walk_while_idle();
         is_urgent = walked;
-        let may_sleep = !walked && core.mesh.fall_asleep();
+        let may_sleep = !walked && core.mesh.fall_asleep() && !core.journal_is_due() && !core.has_released();
         timeout_us = if may_sleep { core.longest_wait_us() } else { 0 };
     }
     core.offer();
