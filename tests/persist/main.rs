@@ -5,13 +5,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "the modules of differential/ are used in part")]
 
+mod aof;
 #[path = "../differential/control.rs"]
 mod control;
+mod cut;
 mod dataset;
 #[path = "../differential/exclusions.rs"]
 mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
+mod layout;
 #[path = "../differential/lines.rs"]
 mod lines;
 mod rdb;
@@ -20,3 +23,4 @@ mod state;
 mod support;
 #[path = "../differential/traffic.rs"]
 mod traffic;
+mod work;

@@ -4,7 +4,7 @@
 //! (redis-server, shoal with other threads), and DEBUG RELOAD in between. The file must please redis-check-rdb and hold as many keys as were there.
 
 use crate::dataset::{self, Dataset, text, unix_ms};
-use crate::state::{Seen, State};
+use crate::state::{Detail, State};
 use crate::support::checkers::check_rdb;
 use crate::support::client::Client;
 use crate::support::directory::Directory;
@@ -22,7 +22,8 @@ fn words(list: &[String]) -> Vec<&str> {
 /// Number of keys in all databases.
 fn total_keys(server: &Server) -> u64 {
     let text = server.connect().run("INFO keyspace").text();
-    let counts = text.lines().filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<u64>().ok());
+    let counts =
+        text.lines().filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<u64>().ok());
     counts.sum()
 }
 
@@ -43,7 +44,10 @@ fn save(server: &mut Server, way: u64) {
         }
         _ => {
             assert_eq!(client.run("CONFIG SET save").is_error(), true, "an incomplete line");
-            assert_eq!(client.command(&["CONFIG", "SET", "save", "3600 1"]).expect("a reply").value.text(), "OK");
+            assert_eq!(
+                client.command(&["CONFIG", "SET", "save", "3600 1"]).expect("a reply").value.text(),
+                "OK"
+            );
             let status = server.terminate();
             assert!(status.success(), "SIGTERM: {status}\n{}", server.log());
         }
@@ -73,9 +77,13 @@ fn plant_probes(client: &mut Client, policy: &str) -> Vec<(String, u64)> {
 fn check_probes(server: &Server, policy: &str, probes: &[(String, u64)], what: &str) {
     let mut client = server.connect();
     for (key, wanted) in probes {
-        let got = |client: &mut Client, word: &str| client.run(&format!("OBJECT {word} {key}")).int().unwrap_or(-1);
-        let (value, slack) =
-            if policy == "allkeys-lru" { (got(&mut client, "IDLETIME"), 30) } else { (got(&mut client, "FREQ"), 0) };
+        let got =
+            |client: &mut Client, word: &str| client.run(&format!("OBJECT {word} {key}")).int().unwrap_or(-1);
+        let (value, slack) = if policy == "allkeys-lru" {
+            (got(&mut client, "IDLETIME"), 30)
+        } else {
+            (got(&mut client, "FREQ"), 0)
+        };
         let range = *wanted as i64..=*wanted as i64 + slack;
         assert!(range.contains(&value), "{what}: {policy} of {key} is {value}, not {wanted}");
     }
@@ -85,7 +93,8 @@ fn check_probes(server: &Server, policy: &str, probes: &[(String, u64)], what: &
 fn pass(seed: u64, data: &Dataset, writer: Plan, readers: Vec<Plan>) {
     let prng = &mut Prng::new(seed ^ 0x5afe);
     let options = dataset::directives(seed);
-    let policy = options[options.iter().position(|word| word == "--maxmemory-policy").expect("a policy") + 1].clone();
+    let policy =
+        options[options.iter().position(|word| word == "--maxmemory-policy").expect("a policy") + 1].clone();
     let directory = Directory::new("rdb");
     let writer_is_redis = writer.is_redis();
     let mut server = writer.args(&words(&options)).data(directory.path()).start();
@@ -97,9 +106,9 @@ fn pass(seed: u64, data: &Dataset, writer: Plan, readers: Vec<Plan>) {
     let probes = plant_probes(&mut client, &policy);
     let way = prng.below(4);
     let before = total_keys(&server);
-    let early = (way > 1).then(|| State::of(&server, data.near_until_ms, Seen::Kept));
+    let early = (way > 1).then(|| State::of(&server, data.near_until_ms, Detail::All));
     save(&mut server, way);
-    let state = early.unwrap_or_else(|| State::of(&server, data.near_until_ms, Seen::Kept));
+    let state = early.unwrap_or_else(|| State::of(&server, data.near_until_ms, Detail::All));
     let in_file = check_rdb(&directory.path().join("dump.rdb"));
     assert!((state.len() as u64..=before).contains(&in_file), "{in_file} keys in the file, {before} before");
     let files: Vec<String> = directory.files().into_keys().collect();
@@ -107,15 +116,19 @@ fn pass(seed: u64, data: &Dataset, writer: Plan, readers: Vec<Plan>) {
     if way < 2 && prng.chance(50) {
         let reply = server.connect().run("DEBUG RELOAD");
         assert_eq!(reply, Value::Simple(b"OK".to_vec()), "DEBUG RELOAD");
-        state.assert_same(&State::of(&server, 0, Seen::Kept), "DEBUG RELOAD");
+        state.assert_same(&State::of(&server, 0, Detail::All), "DEBUG RELOAD");
     }
     server.kill();
     for reader in readers {
         let copy = Directory::copy_of("rdb-copy", directory.path());
-        let what = format!("seed {seed}, way {way}, redis wrote: {writer_is_redis}, redis reads: {}", reader.is_redis());
-        let server = reader.args(&["--maxmemory-policy", &policy, "--lfu-decay-time", "0"]).data(copy.path()).start();
+        let what = format!(
+            "seed {seed}, way {way}, redis wrote: {writer_is_redis}, redis reads: {}",
+            reader.is_redis()
+        );
+        let server =
+            reader.args(&["--maxmemory-policy", &policy, "--lfu-decay-time", "0"]).data(copy.path()).start();
         check_probes(&server, &policy, &probes, &what);
-        state.assert_same(&State::of(&server, data.near_until_ms, Seen::Kept), &what);
+        state.assert_same(&State::of(&server, data.near_until_ms, Detail::All), &what);
     }
 }
 

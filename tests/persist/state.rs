@@ -20,7 +20,18 @@ const BATCH: usize = 200;
 struct Key {
     digest: String,
     expires_ms: i64,
-    stream: Option<Value>,
+    /// XINFO STREAM FULL as text.
+    stream: String,
+}
+
+impl Key {
+    /// What is to be seen of it beside another: a long description from shortly before the first difference on.
+    fn beside(&self, other: &Key) -> String {
+        let parts = self.stream.bytes().zip(other.stream.bytes());
+        let from = parts.take_while(|(ours, theirs)| ours == theirs).count().saturating_sub(60);
+        let stream: String = self.stream.chars().skip(from).take(240).collect();
+        format!("{} expires {} {stream}", self.digest, self.expires_ms)
+    }
 }
 
 /// A server's data.
@@ -31,18 +42,20 @@ pub struct State {
     libraries: Vec<String>,
 }
 
-/// What of a consumer is compared: files written as commands do not carry when it was last seen.
+/// What of streams' groups is compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Detail {
     /// All.
-    Kept,
-    /// Without the times.
-    Lost,
+    All,
+    /// What an AOF of redis-server brings back: neither when a consumer was last seen nor how many entries its group has read.
+    Logged,
+    /// The same after a rewrite as commands, which cannot say that an entry is pending that was deleted.
+    Rewritten,
 }
 
 impl State {
     /// Reads a server's data once no near expiry is left.
-    pub fn of(server: &Server, near_until_ms: u64, seen: Seen) -> State {
+    pub fn of(server: &Server, near_until_ms: u64, detail: Detail) -> State {
         let wait_ms = near_until_ms.saturating_sub(unix_ms());
         std::thread::sleep(Duration::from_millis(wait_ms));
         let mut client = server.connect();
@@ -55,7 +68,7 @@ impl State {
             let size = client.run("DBSIZE").int().unwrap_or(-1);
             assert_eq!(size, names.len() as i64, "DBSIZE of database {db} and its keys");
             for batch in names.chunks(BATCH) {
-                for (name, key) in batch.iter().zip(read_keys(&mut client, batch, seen)) {
+                for (name, key) in batch.iter().zip(read_keys(&mut client, batch, detail)) {
                     keys.insert((db, name.clone()), key);
                 }
             }
@@ -88,7 +101,12 @@ impl State {
             match other.keys.get(name) {
                 None => lines.push(format!("{} is missing", show_key(name))),
                 Some(there) if there != key => {
-                    lines.push(format!("{}:\n    {key:?}\n    {there:?}", show_key(name)));
+                    lines.push(format!(
+                        "{}:\n    {}\n    {}",
+                        show_key(name),
+                        key.beside(there),
+                        there.beside(key)
+                    ));
                 }
                 Some(_) => {}
             }
@@ -115,7 +133,9 @@ fn scan(client: &mut Client) -> Vec<Vec<u8>> {
         let reply = client.command(&[b"SCAN".as_slice(), &cursor, b"COUNT", b"1000"]).expect("a reply").value;
         let parts = reply.items().unwrap_or_default();
         assert_eq!(parts.len(), 2, "SCAN: {reply:?}");
-        names.extend(parts[1].items().unwrap_or_default().iter().map(|name| name.bytes().unwrap_or_default().to_vec()));
+        names.extend(
+            parts[1].items().unwrap_or_default().iter().map(|name| name.bytes().unwrap_or_default().to_vec()),
+        );
         cursor = parts[0].bytes().unwrap_or_default().to_vec();
         if cursor == b"0" {
             return names.into_iter().collect();
@@ -123,7 +143,7 @@ fn scan(client: &mut Client) -> Vec<Vec<u8>> {
     }
 }
 
-fn read_keys(client: &mut Client, names: &[Vec<u8>], seen: Seen) -> Vec<Key> {
+fn read_keys(client: &mut Client, names: &[Vec<u8>], detail: Detail) -> Vec<Key> {
     let mut wire = Vec::new();
     for name in names {
         wire.extend(encode(&[b"DEBUG".as_slice(), b"DIGEST-VALUE", name]));
@@ -140,22 +160,23 @@ fn read_keys(client: &mut Client, names: &[Vec<u8>], seen: Seen) -> Vec<Key> {
         if read().text() == "stream" {
             streams.push((at, name));
         }
-        keys.push(Key { digest, expires_ms, stream: None });
+        keys.push(Key { digest, expires_ms, stream: String::new() });
     }
     for (at, name) in streams {
         let words = [b"XINFO".as_slice(), b"STREAM", name, b"FULL", b"COUNT", b"0"];
         let info = client.command(&words).expect("a reply").value;
-        keys[at].stream = Some(without_layout(&info, seen));
+        keys[at].stream = plain(&without_layout(&info, detail));
     }
     keys
 }
 
-/// XINFO STREAM FULL without the figures of the tree, and if so asked without the times at which consumers were seen.
-fn without_layout(value: &Value, seen: Seen) -> Value {
+/// XINFO STREAM FULL without the figures of the tree, and if so asked without what an AOF loses.
+fn without_layout(value: &Value, detail: Detail) -> Value {
     let Value::Array(items) = value else { return value.clone() };
     let dropped = |name: &Value| match name.bytes().unwrap_or_default() {
         b"radix-tree-keys" | b"radix-tree-nodes" => true,
-        b"seen-time" | b"active-time" => seen == Seen::Lost,
+        b"seen-time" | b"active-time" | b"entries-read" | b"lag" => detail != Detail::All,
+        b"pel-count" | b"pending" | b"consumers" => detail == Detail::Rewritten,
         _ => false,
     };
     let mut kept = Vec::new();
@@ -164,11 +185,33 @@ fn without_layout(value: &Value, seen: Seen) -> Value {
         if dropped(&items[at]) {
             at += 2;
         } else {
-            kept.push(without_layout(&items[at], seen));
+            let follows = at > 0 && items[at - 1].bytes() == Some(b"consumers") && detail == Detail::Logged;
+            kept.push(match &items[at] {
+                Value::Array(consumers) if follows => {
+                    let busy = consumers.iter().filter(|consumer| !is_idle(consumer));
+                    without_layout(&Value::Array(busy.cloned().collect()), detail)
+                }
+                other => without_layout(other, detail),
+            });
             at += 1;
         }
     }
     Value::Array(kept)
+}
+
+/// A consumer without pending entries. redis-server 7.0 does not log that XREADGROUP made one if it then found nothing to read.
+fn is_idle(consumer: &Value) -> bool {
+    let fields = consumer.items().unwrap_or_default();
+    fields.windows(2).any(|pair| pair[0].bytes() == Some(b"pel-count") && pair[1] == Value::Int(0))
+}
+
+/// A reply in one line of ASCII.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
+        Value::Int(number) => number.to_string(),
+        other => other.bytes().map_or_else(|| format!("{other:?}"), |bytes| show(bytes, usize::MAX)),
+    }
 }
 
 fn deeply_sorted(value: &Value) -> Value {

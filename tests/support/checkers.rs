@@ -23,7 +23,8 @@ pub fn check_rdb(path: &Path) -> u64 {
 
 /// Panics unless redis-check-aof finds an AOF directory sound: by its manifest, and each of its files by itself.
 pub fn check_aof(directory: &Path) {
-    let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let entries =
+        std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let mut manifests = 0;
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -33,7 +34,8 @@ pub fn check_aof(directory: &Path) {
             continue;
         }
         let (fine, text) = run("redis-check-aof", &path);
-        let wanted = if name.ends_with(".manifest") { "All AOF files and manifest are valid" } else { "is valid" };
+        let wanted =
+            if name.ends_with(".manifest") { "All AOF files and manifest are valid" } else { "is valid" };
         assert!(fine && text.contains(wanted), "redis-check-aof {}:\n{text}", path.display());
         manifests += u32::from(name.ends_with(".manifest"));
     }

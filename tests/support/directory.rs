@@ -33,9 +33,8 @@ impl Directory {
         let path = text(directory.path.to_str().expect("a printable path"));
         let (kind, options) = (text("tmpfs"), text(&format!("size={mib}m")));
         // SAFETY: all pointers are to strings that live through the call; mount keeps none of them.
-        let done = unsafe {
-            libc::mount(kind.as_ptr(), path.as_ptr(), kind.as_ptr(), 0, options.as_ptr().cast())
-        };
+        let done =
+            unsafe { libc::mount(kind.as_ptr(), path.as_ptr(), kind.as_ptr(), 0, options.as_ptr().cast()) };
         assert_eq!(
             done,
             0,
@@ -68,7 +67,8 @@ impl Directory {
 
     /// The bytes of a file.
     pub fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path.join(name)).unwrap_or_else(|error| panic!("{}/{name}: {error}", self.path.display()))
+        fs::read(self.path.join(name))
+            .unwrap_or_else(|error| panic!("{}/{name}: {error}", self.path.display()))
     }
 
     /// Writes a file, and the directories above it.

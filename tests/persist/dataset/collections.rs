@@ -88,8 +88,19 @@ pub fn hash(maker: &mut Maker, key: &[u8]) {
 /// Scores of every kind, ties among them; no -0, which redis-server itself makes 0 when a table becomes a listpack.
 pub fn zset(maker: &mut Maker, key: &[u8]) {
     const SCORES: [&str; 13] = [
-        "0", "1", "-1", "inf", "-inf", "1.5", "0.1", "3.141592653589793", "1e300", "-1e-300", "9007199254740993",
-        "17179869184", "5e-324",
+        "0",
+        "1",
+        "-1",
+        "inf",
+        "-inf",
+        "1.5",
+        "0.1",
+        "3.141592653589793",
+        "1e300",
+        "-1e-300",
+        "9007199254740993",
+        "17179869184",
+        "5e-324",
     ];
     let count = maker.count();
     let make = |maker: &mut Maker, number: usize| {

@@ -226,8 +226,22 @@ impl Maker {
     /// An integer of any width, in any spelling.
     pub fn integer(&mut self) -> Vec<u8> {
         const EDGES: [i64; 16] = [
-            0, -1, 12, 13, 127, 128, -128, -129, 32_767, 32_768, 8_388_607, 8_388_608, 2_147_483_647, 2_147_483_648,
-            i64::MAX, i64::MIN,
+            0,
+            -1,
+            12,
+            13,
+            127,
+            128,
+            -128,
+            -129,
+            32_767,
+            32_768,
+            8_388_607,
+            8_388_608,
+            2_147_483_647,
+            2_147_483_648,
+            i64::MAX,
+            i64::MIN,
         ];
         match self.prng.below(8) {
             0..3 => self.prng.pick(&EDGES).to_string().into_bytes(),

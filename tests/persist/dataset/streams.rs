@@ -36,7 +36,8 @@ pub fn stream(maker: &mut Maker, key: &[u8]) {
     }
     if maker.prng.chance(15) {
         let id = format!("{}-7", ms + 1000).into_bytes();
-        let options = [b"ENTRIESADDED".to_vec(), text(count as u64 + 10), b"MAXDELETEDID".to_vec(), b"0-5".to_vec()];
+        let options =
+            [b"ENTRIESADDED".to_vec(), text(count as u64 + 10), b"MAXDELETEDID".to_vec(), b"0-5".to_vec()];
         maker.on("XSETID", key, [vec![id], options.to_vec()].concat());
     }
 }
@@ -82,7 +83,8 @@ fn group(maker: &mut Maker, key: &[u8], name: &str, ids: &[Vec<u8>]) {
             maker.push(vec![sub("XACK"), key.to_vec(), name.clone(), acknowledged]);
         }
         if maker.prng.chance(60) {
-            let mut claim = vec![sub("XCLAIM"), key.to_vec(), name.clone(), consumer, text(0), maker.prng.pick(ids)];
+            let mut claim =
+                vec![sub("XCLAIM"), key.to_vec(), name.clone(), consumer, text(0), maker.prng.pick(ids)];
             let at_ms = maker.now_ms - maker.prng.below(1_000_000);
             claim.extend([sub("TIME"), text(at_ms), sub("RETRYCOUNT"), text(maker.prng.below(300))]);
             claim.extend([sub("FORCE"), sub("JUSTID")]);
