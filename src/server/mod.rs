@@ -8,6 +8,7 @@ mod daemon;
 mod listen;
 mod network;
 mod registry;
+mod save;
 mod signals;
 
 pub use boot::{Fatal, run};

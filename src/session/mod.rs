@@ -21,9 +21,11 @@ pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod errand;
 pub mod exec;
 mod fetch;
 pub mod gate;
+pub mod hold;
 pub mod lookahead;
 pub mod multi;
 pub mod offer;
@@ -34,6 +36,8 @@ pub mod receive;
 pub mod redact;
 pub mod route;
 pub mod run;
+pub mod save_points;
+pub mod saving;
 pub mod script;
 pub mod shadow;
 pub mod split;
@@ -64,6 +68,8 @@ pub enum Flow {
     OnAllShards(Handler),
     /// Run this script with its shards in hand.
     Script(Box<script::Pending>),
+    /// Wait until the ticket is answered.
+    Hold(hold::Ticket),
     /// Reply, then close.
     Close,
 }
