@@ -98,7 +98,9 @@ fn draw(path: &Path, all: &[(&Line, Vec<Bucket>)]) -> Result<(), String> {
     };
     let end_ms =
         all.iter().flat_map(|(_, buckets)| buckets.last()).map(|bucket| bucket.at_ms).max().unwrap_or(1);
-    let x_of = |at_ms: u32| LEFT + (f64::from(at_ms) / f64::from(end_ms.max(1)) * f64::from(WIDTH)) as i32;
+    let x_of = |at_ms: u32| {
+        LEFT + (f64::from(at_ms.min(end_ms)) / f64::from(end_ms.max(1)) * f64::from(WIDTH)) as i32
+    };
     put(
         "SET latency while a snapshot is written: worst (thick) and median (thin) per 100 ms",
         (LEFT, 8),

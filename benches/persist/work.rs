@@ -33,11 +33,13 @@ pub fn cpu_s(pid: u32) -> Outcome<f64> {
     Ok(Account::read(pid)?.cpu_ns as f64 / 1e9 + children as f64 / ticks_per_s)
 }
 
-/// Does a piece of work and waits for `done`; wall and CPU seconds.
+/// Does a piece of work and waits for `done`, then until a field of INFO says that it is over (a child's CPU time is known only then);
+/// wall seconds to `done`, CPU seconds of all.
 pub fn timed(
     server: &Server,
     begin: impl FnOnce() -> Outcome<()>,
     mut done: impl FnMut() -> bool,
+    field: &str,
 ) -> Outcome<(f64, f64)> {
     let (before, started) = (cpu_s(server.pid())?, Instant::now());
     begin()?;
@@ -48,6 +50,7 @@ pub fn timed(
         std::thread::sleep(POLL);
     }
     let wall_s = started.elapsed().as_secs_f64();
+    wait_zero(server, field)?;
     Ok((wall_s, cpu_s(server.pid())? - before))
 }
 

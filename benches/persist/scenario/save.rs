@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::bench::{self, Bench, Side};
 use crate::report::Report;
 use crate::server::Server;
-use crate::work::{self, CPU_S, WALL_S, identity, timed, wait_zero};
+use crate::work::{self, CPU_S, WALL_S, identity, timed};
 
 pub const KEYS: u64 = 1_000_000;
 pub const VALUE_SIZE: usize = 100;
@@ -49,7 +49,6 @@ fn save(server: &Server, command: &str) -> Outcome<(f64, f64)> {
     let file = server.directory().join("dump.rdb");
     let old = identity(&file);
     let mut client = server.client()?;
-    let timed = timed(server, || client.text(&[command.as_bytes()]).map(drop), || identity(&file) != old)?;
-    wait_zero(server, "rdb_bgsave_in_progress")?;
-    Ok(timed)
+    let begin = || client.text(&[command.as_bytes()]).map(drop);
+    timed(server, begin, || identity(&file) != old, "rdb_bgsave_in_progress")
 }
