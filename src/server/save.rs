@@ -105,18 +105,15 @@ async fn write_chunks(
     cores: usize,
 ) -> io::Result<()> {
     growing.put_own(&header).await?;
-    let mut order = Order { at_work: None, others: VecDeque::new() };
+    let mut order = Order::default();
     let mut walking = cores;
     while walking > 0 {
-        let (from, chunk) = match order.next() {
-            Some(next) => next,
-            None => match events.recv().await {
-                Some(FileEvent::Chunk(from, chunk)) => match order.admit(from, chunk) {
-                    Some(next) => next,
-                    None => continue,
-                },
+        let Some((from, chunk)) = order.next() else {
+            match events.recv().await {
+                Some(FileEvent::Chunk(from, chunk)) => order.chunks.push_back((from, chunk)),
                 _ => return Err(io::Error::other("the snapshot has been given up")),
-            },
+            }
+            continue;
         };
         growing.put(&chunk.bytes, chunk.sum).await?;
         walking -= usize::from(chunk.is_last);
@@ -129,32 +126,25 @@ async fn write_chunks(
     growing.writer.write_all(&sum.to_le_bytes()).await
 }
 
-/// Whose chunk may be written next.
+/// Chunks that have come and not been written, in order of arrival.
+#[derive(Default)]
 struct Order {
     /// The core whose value is not finished.
     at_work: Option<usize>,
-    /// Chunks that wait for that.
-    others: VecDeque<(usize, Chunk)>,
+    chunks: VecDeque<(usize, Chunk)>,
 }
 
 impl Order {
-    /// A chunk has come: it is the next, or it waits.
-    fn admit(&mut self, from: usize, chunk: Chunk) -> Option<(usize, Chunk)> {
-        if self.at_work.is_some_and(|core| core != from) {
-            self.others.push_back((from, chunk));
-            return None;
-        }
+    /// The next that may be written: the oldest, or the oldest of the core whose value is not finished.
+    fn next(&mut self) -> Option<(usize, Chunk)> {
+        let mut cores = self.chunks.iter().map(|(from, _)| *from);
+        let at = match self.at_work {
+            Some(core) => cores.position(|from| from == core)?,
+            None => 0,
+        };
+        let (from, chunk) = self.chunks.remove(at)?;
         self.at_work = (!chunk.is_whole).then_some(from);
         Some((from, chunk))
-    }
-
-    /// A chunk that has waited and may go.
-    fn next(&mut self) -> Option<(usize, Chunk)> {
-        if self.at_work.is_some() {
-            return None;
-        }
-        let (from, chunk) = self.others.pop_front()?;
-        self.admit(from, chunk)
     }
 }
 
@@ -178,4 +168,24 @@ fn install_now(temporary: &Path, path: &Path) -> Result<(), String> {
     })?;
     let synced = std::fs::File::open(&directory).and_then(|directory| directory.sync_all());
     synced.map_err(|error| format!("Failed to fsync directory {}: {error}", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stays_whole_and_each_core_keeps_its_order() {
+        let mut order = Order::default();
+        let all = [(0, 'a', false), (1, 'p', false), (1, 'q', true), (0, 'b', false), (1, 'r', true), (0, 'c', true)];
+        let mut written = String::new();
+        for (from, name, is_whole) in all {
+            let chunk = Chunk { bytes: vec![name as u8], sum: 0, keys: 0, is_whole, is_last: false };
+            order.chunks.push_back((from, chunk));
+            while let Some((_, chunk)) = order.next() {
+                written.push(char::from(chunk.bytes[0]));
+            }
+        }
+        assert_eq!(written, "abcpqr");
+    }
 }
