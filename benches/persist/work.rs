@@ -101,3 +101,22 @@ pub fn fill(bench: &Bench, server: &Server, count: u64, size: usize, random: boo
         Err(format!("{} holds {held} keys, not {count}", server.name).into())
     }
 }
+
+/// Fails unless within 3 s the server's log holds at least so many bytes per request: a side that does not write would win every comparison.
+pub fn wait_logged(server: &Server, requests: u64, bytes_each: u64) -> Outcome<()> {
+    let deadline = Instant::now() + Duration::from_secs(3);
+    loop {
+        let entries = fs::read_dir(server.directory().join("appendonlydir"))
+            .map_err(|error| format!("{} has no AOF: {error}", server.name))?;
+        let held: u64 =
+            entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum();
+        let wanted = requests * bytes_each;
+        if held >= wanted {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{}: an AOF of {held} bytes, not {wanted}", server.name).into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

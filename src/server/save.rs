@@ -177,7 +177,14 @@ mod tests {
     #[test]
     fn a_value_stays_whole_and_each_core_keeps_its_order() {
         let mut order = Order::default();
-        let all = [(0, 'a', false), (1, 'p', false), (1, 'q', true), (0, 'b', false), (1, 'r', true), (0, 'c', true)];
+        let all = [
+            (0, 'a', false),
+            (1, 'p', false),
+            (1, 'q', true),
+            (0, 'b', false),
+            (1, 'r', true),
+            (0, 'c', true),
+        ];
         let mut written = String::new();
         for (from, name, is_whole) in all {
             let chunk = Chunk { bytes: vec![name as u8], sum: 0, keys: 0, is_whole, is_last: false };

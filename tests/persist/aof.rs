@@ -4,6 +4,7 @@
 //! the fsync policy are part of the seed; rewrites happen amid the traffic. Between two links redis-check-aof judges the manifest and every file.
 
 use crate::dataset::{self, unix_ms};
+use crate::seed_count;
 use crate::state::{Detail, State};
 use crate::support::checkers::check_aof;
 use crate::support::directory::Directory;
@@ -109,7 +110,7 @@ fn chain(seed: u64) {
 
 #[test]
 fn aof_directories_pass_both_ways() {
-    for seed in seeds(1, env_number("SEEDS", 2)) {
+    for seed in seeds(1, seed_count(2)) {
         let started = unix_ms();
         chain(seed);
         println!("seed {seed}: {} ms", unix_ms() - started);
@@ -119,7 +120,7 @@ fn aof_directories_pass_both_ways() {
 /// The AOF is switched on in a server that already has data; rewritten while clients write; switched off and on again.
 #[test]
 fn an_aof_switched_on_at_run_time_holds_everything() {
-    for seed in seeds(1, env_number("SEEDS", 1)) {
+    for seed in seeds(1, seed_count(1)) {
         let directory = Directory::new("aof");
         let mut server = Plan::shoal(2).data(directory.path()).start();
         let mut work = Work::new(seed);

@@ -4,6 +4,7 @@
 //! (redis-server, shoal with other threads), and DEBUG RELOAD in between. The file must please redis-check-rdb and hold as many keys as were there.
 
 use crate::dataset::{self, Dataset, text, unix_ms};
+use crate::seed_count;
 use crate::state::{Detail, State};
 use crate::support::checkers::check_rdb;
 use crate::support::client::Client;
@@ -134,7 +135,7 @@ fn pass(seed: u64, data: &Dataset, writer: Plan, readers: Vec<Plan>) {
 #[test]
 fn rdb_files_pass_both_ways() {
     let objects = env_number("OBJECTS", 150) as usize;
-    for seed in seeds(1, env_number("SEEDS", 2)) {
+    for seed in seeds(1, seed_count(2)) {
         let data = dataset::generate(seed, objects);
         let threads = 1 + (seed % 3) as u32;
         pass(seed, &data, Plan::shoal(threads), vec![Plan::redis(), Plan::shoal(4 - threads)]);

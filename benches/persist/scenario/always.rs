@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::bench::{self, Bench, Side};
 use crate::generator::Traffic;
 use crate::report::{PER_SECOND, Report};
-use crate::sample::{Case, fill};
+use crate::sample::{Case, VALUE_SIZE, fill};
 use crate::work;
 
 /// Runs the scenario.
@@ -22,7 +22,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Outcome<()> {
         let label = format!("{} c{connections}", case.label());
         bench::alternate(&servers, bench.options.pairs, |side, server| {
             report.add_sample(side, &label, &case.measure(bench, server)?);
-            Ok(())
+            work::wait_logged(server, key_range + requests, VALUE_SIZE as u64)
         })?;
         if connections == 50 {
             report.set_bar(&label, PER_SECOND, 1.0);
