@@ -8,6 +8,7 @@
 
 pub mod blocking;
 pub mod execute;
+pub mod intake;
 pub mod lending;
 pub mod upkeep;
 

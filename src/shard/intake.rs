@@ -1,0 +1,186 @@
+//! Records of a snapshot file on their way into a shard.
+//!
+//! Whoever parses the file (`server::load`) packs the raw entries of one core into a [`Batch`]; the owning core decodes and adds them ([`Intake::step`]), in
+//! slices of its own choosing. Calls `rdb` and `keyspace`. Invariant: a key that is there is never replaced unless `replaces` says so; what is skipped is counted.
+//! Bounds: a batch is as large as its packer lets it grow. Why raw records: parsing is sequential, decoding need not be.
+
+use crate::base::ticks;
+use crate::keyspace::{Access, Freshness, Key};
+use crate::rdb::decode::{Damage, Decoder, EMPTY};
+use crate::rdb::file::{Recency, open_record};
+use crate::rdb::load::{Limits, load_value};
+
+use super::Shard;
+
+/// Records between two looks at the clock.
+const STRIDE: usize = 32;
+
+/// Where a record lies in its batch, and what the file says of its key.
+struct Head {
+    end: usize,
+    db: usize,
+    offset: u64,
+    expire_wall_ms: Option<i64>,
+    recency: Option<Recency>,
+}
+
+/// Raw records of one core, in the file's order.
+#[derive(Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    heads: Vec<Head>,
+    /// Records done, and where the next one begins.
+    done: usize,
+    at: usize,
+}
+
+impl Batch {
+    /// A batch with room for `bytes`.
+    pub fn with_capacity(bytes: usize) -> Batch {
+        Batch { bytes: Vec::with_capacity(bytes), ..Batch::default() }
+    }
+
+    /// Adds a record (type byte, key, value) that begins at `offset` in its file.
+    #[inline]
+    pub fn push(
+        &mut self,
+        db: usize,
+        offset: u64,
+        expire_wall_ms: Option<i64>,
+        recency: Option<Recency>,
+        record: &[u8],
+    ) {
+        self.bytes.extend_from_slice(record);
+        self.heads.push(Head { end: self.bytes.len(), db, offset, expire_wall_ms, recency });
+    }
+
+    /// Bytes of its records.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+}
+
+/// What became of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Keys added.
+    pub loaded: u64,
+    /// Keys whose time was over.
+    pub expired: u64,
+    /// Collections without elements.
+    pub empty: u64,
+}
+
+/// Why a record cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it begins in its file, in bytes.
+    pub offset: u64,
+    /// Its database.
+    pub db: usize,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// What is wrong with its value; `None`: the key came before.
+    pub damage: Option<Damage>,
+}
+
+/// How records are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Intake {
+    /// The encoding thresholds in force.
+    pub limits: Limits,
+    /// The recency clock in force.
+    pub freshness: Freshness,
+    /// Wall clock when loading began, in ms: judges expiry.
+    pub now_wall_ms: i64,
+    /// Keys whose time is over are left out.
+    pub skips_expired: bool,
+    /// A key that is there is replaced.
+    pub replaces: bool,
+}
+
+impl Intake {
+    /// Adds records of `batch` for about `budget` clock ticks; whether all are done. Keys of empty collections go to `skipped`.
+    ///
+    /// Errors: the first record that cannot be taken.
+    pub fn step(
+        &self,
+        shard: &mut Shard,
+        batch: &mut Batch,
+        budget: u64,
+        tally: &mut Tally,
+        skipped: &mut Vec<Vec<u8>>,
+    ) -> Result<bool, Fault> {
+        let began = ticks::now();
+        while batch.done < batch.heads.len() {
+            let head = &batch.heads[batch.done];
+            let record = &batch.bytes[batch.at..head.end];
+            self.take(shard, head, record, tally, skipped)?;
+            batch.at = head.end;
+            batch.done += 1;
+            if batch.done.is_multiple_of(STRIDE) && ticks::now().wrapping_sub(began) > budget {
+                return Ok(batch.done == batch.heads.len());
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(
+        &self,
+        shard: &mut Shard,
+        head: &Head,
+        record: &[u8],
+        tally: &mut Tally,
+        skipped: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Fault> {
+        let fault = |key: &[u8], damage: Option<Damage>| Fault {
+            offset: head.offset,
+            db: head.db,
+            key: key.to_vec(),
+            damage,
+        };
+        let (kind, name, mut rest) = open_record(record).map_err(|damage| fault(b"", Some(damage)))?;
+        let is_over = head.expire_wall_ms.is_some_and(|at| at < self.now_wall_ms);
+        // As redis: the value is read even so, and a broken one is fatal.
+        let value = match load_value(kind, &mut Decoder::new(&mut rest), &self.limits) {
+            Ok(value) => value,
+            Err(damage) if damage == EMPTY => {
+                tally.empty += 1;
+                skipped.push(name.into_owned());
+                return Ok(());
+            }
+            Err(damage) => return Err(fault(&name, Some(damage))),
+        };
+        if is_over && self.skips_expired {
+            tally.expired += 1;
+            return Ok(());
+        }
+        let now_ms = self.now_wall_ms.saturating_sub(self.limits.wall_offset_ms).max(0) as u64;
+        let to_internal = |ms: i64| ms.saturating_sub(self.limits.wall_offset_ms).max(0) as u64;
+        let expire_ms = head.expire_wall_ms.map(to_internal);
+        let lru = match head.recency {
+            Some(Recency::IdleS(idle_s)) if !self.freshness.lfu => {
+                self.freshness.with_idle_ms(idle_s.saturating_mul(1000), now_ms)
+            }
+            Some(Recency::Freq(counter)) if self.freshness.lfu => {
+                self.freshness.with_frequency(counter, now_ms)
+            }
+            _ => self.freshness.initial(now_ms),
+        };
+        let key = Key::new(&name);
+        let mut db = shard.space.db(head.db, Access::at(now_ms));
+        if self.replaces {
+            db.remove(&key);
+        }
+        if !value.store(|value| db.load(&key, value, expire_ms, lru)) {
+            return Err(fault(&name, None));
+        }
+        tally.loaded += 1;
+        Ok(())
+    }
+}
