@@ -1,64 +1,57 @@
 //! The primitives of RDB on their way in: lengths, strings, doubles, times.
 //!
-//! Called by `load` and its files. Invariant: nothing is believed: a length is never allocated before its bytes are there. Bounds: memory grows
-//! with the bytes read, a compressed string at most 89-fold. Why a trait for the source: a payload lies in memory, a file is read in blocks.
+//! Called by `load` and its files; calls `length`. Invariant: nothing is believed: a length is never allocated before its bytes are there. Bounds: strings are
+//! borrowed where they lie; a compressed one is at most 89 times as long as its bytes. Why slices and not a reader: a payload and a file's record lie in memory
+//! as a whole, and most strings can be taken from there without a copy.
+use super::length::{self, Head, Stop};
 use super::lzf;
+use crate::base::number::{DigitBuffer, parse_f64};
+use std::borrow::Cow;
 
 /// What is wrong with the bytes, for logs; a client is told `Bad data format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage(pub &'static str);
 
+/// The bytes end in the middle of a value.
+pub const CUT: Damage = Damage("cut short");
+/// A collection without elements: in a file such a key is skipped with a message, in a payload it is refused.
+pub const EMPTY: Damage = Damage("an empty collection");
+
 /// Shorthand for everything here.
 pub type Loaded<T> = Result<T, Damage>;
 
-/// Gives bytes in order.
-pub trait Source {
-    /// The next `len` bytes, appended to `into`.
-    ///
-    /// # Errors
-    /// The end came first. Must not allocate more than was there.
-    fn read(&mut self, len: usize, into: &mut Vec<u8>) -> Loaded<()>;
-}
-
-impl Source for &[u8] {
-    fn read(&mut self, len: usize, into: &mut Vec<u8>) -> Loaded<()> {
-        let Some((bytes, rest)) = self.split_at_checked(len) else { return Err(Damage("cut short")) };
-        into.extend_from_slice(bytes);
-        *self = rest;
-        Ok(())
+impl From<Stop> for Damage {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::More => CUT,
+            Stop::Bad(damage) => damage,
+        }
     }
 }
 
-/// A length, or the mark of a specially encoded string.
-enum Head {
-    Len(u64),
-    Special(u8),
+/// Reads primitives from the front of a slice, and takes them off it.
+pub struct Decoder<'s, 'b> {
+    rest: &'s mut &'b [u8],
 }
 
-/// Reads primitives from a source.
-pub struct Decoder<'s> {
-    source: &'s mut dyn Source,
-    scratch: Vec<u8>,
-}
-
-impl<'s> Decoder<'s> {
-    /// From `source`.
-    pub fn new(source: &'s mut dyn Source) -> Self {
-        Self { source, scratch: Vec::new() }
+impl<'s, 'b> Decoder<'s, 'b> {
+    /// From `rest`.
+    pub fn new(rest: &'s mut &'b [u8]) -> Self {
+        Self { rest }
     }
 
     /// `len` bytes.
-    pub fn raw(&mut self, len: usize) -> Loaded<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.source.read(len, &mut bytes)?;
+    pub fn raw(&mut self, len: usize) -> Loaded<&'b [u8]> {
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(CUT)?;
+        *self.rest = rest;
         Ok(bytes)
     }
 
     /// `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Loaded<[u8; N]> {
-        self.scratch.clear();
-        self.source.read(N, &mut self.scratch)?;
-        self.scratch.as_slice().try_into().map_err(|_| Damage("cut short"))
+        let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(CUT)?;
+        *self.rest = rest;
+        Ok(*bytes)
     }
 
     /// One byte.
@@ -67,57 +60,48 @@ impl<'s> Decoder<'s> {
     }
 
     fn head(&mut self) -> Loaded<Head> {
-        let first = self.byte()?;
-        Ok(match first >> 6 {
-            0 => Head::Len(u64::from(first)),
-            1 => Head::Len(u64::from(first & 0x3f) << 8 | u64::from(self.byte()?)),
-            2 => match first {
-                0x80 => Head::Len(u64::from(u32::from_be_bytes(self.array()?))),
-                0x81 => Head::Len(u64::from_be_bytes(self.array()?)),
-                _ => return Err(Damage("unknown length encoding")),
-            },
-            _ => Head::Special(first & 0x3f),
-        })
+        let (head, used) = length::head(self.rest)?;
+        *self.rest = &self.rest[used..];
+        Ok(head)
     }
 
     /// A length (or any unsigned number).
     pub fn length(&mut self) -> Loaded<u64> {
-        match self.head()? {
-            Head::Len(len) => Ok(len),
-            Head::Special(_) => Err(Damage("a string where a length belongs")),
-        }
+        let (len, used) = length::length(self.rest)?;
+        *self.rest = &self.rest[used..];
+        Ok(len)
     }
 
     /// A number of elements: not zero.
     pub fn count(&mut self) -> Loaded<u64> {
         match self.length()? {
-            0 => Err(Damage("an empty collection")),
+            0 => Err(EMPTY),
             count => Ok(count),
         }
     }
 
     fn usize(&mut self) -> Loaded<usize> {
-        usize::try_from(self.length()?).map_err(|_| Damage("a length beyond memory"))
+        usize::try_from(self.length()?).map_err(|_| CUT)
     }
 
     /// A string, whatever its encoding.
-    pub fn string(&mut self) -> Loaded<Vec<u8>> {
+    pub fn string(&mut self) -> Loaded<Cow<'b, [u8]>> {
         let number = match self.head()? {
             Head::Len(len) => {
-                let len = usize::try_from(len).map_err(|_| Damage("a length beyond memory"))?;
-                return self.raw(len);
+                let len = usize::try_from(len).map_err(|_| CUT)?;
+                return self.raw(len).map(Cow::Borrowed);
             }
-            Head::Special(0) => i64::from(i8::from_le_bytes(self.array()?)),
-            Head::Special(1) => i64::from(i16::from_le_bytes(self.array()?)),
-            Head::Special(2) => i64::from(i32::from_le_bytes(self.array()?)),
-            Head::Special(3) => {
+            Head::Special(length::INT8) => i64::from(i8::from_le_bytes(self.array()?)),
+            Head::Special(length::INT16) => i64::from(i16::from_le_bytes(self.array()?)),
+            Head::Special(length::INT32) => i64::from(i32::from_le_bytes(self.array()?)),
+            Head::Special(length::LZF) => {
                 let (short, len) = (self.usize()?, self.usize()?);
-                let short = self.raw(short)?;
-                return lzf::expand(&short, len).ok_or(Damage("bad LZF data"));
+                let plain = lzf::expand(self.raw(short)?, len);
+                return plain.map(Cow::Owned).ok_or(Damage("Invalid LZF compressed string"));
             }
-            Head::Special(_) => return Err(Damage("unknown string encoding")),
+            Head::Special(_) => return Err(Damage("Unknown RDB string encoding type")),
         };
-        Ok(number.to_string().into_bytes())
+        Ok(Cow::Owned(DigitBuffer::default().format(number).to_vec()))
     }
 
     /// A double, 8 bytes little-endian.
@@ -133,8 +117,8 @@ impl<'s> Decoder<'s> {
             255 => Ok(f64::NEG_INFINITY),
             len => {
                 let text = self.raw(usize::from(len))?;
-                let text = std::str::from_utf8(&text).map_err(|_| Damage("a score that is no number"))?;
-                text.trim_end_matches('\0').parse().map_err(|_| Damage("a score that is no number"))
+                let end = memchr::memchr(0, text).unwrap_or(text.len());
+                parse_f64(&text[..end]).ok_or(Damage("a score that is no number"))
             }
         }
     }

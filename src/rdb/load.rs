@@ -2,7 +2,7 @@
 //!
 //! Called by RESTORE (through [`super::restore`]) and by whoever loads files; calls `decode`, `ziplist`, `load_stream`. Invariants: a loaded collection is not empty
 //! (streams may be), has no duplicates, and is encoded by the limits in force as its commands would have made it. Bounds: as `decode`.
-use super::decode::{Damage, Decoder, Loaded};
+use super::decode::{Damage, Decoder, EMPTY, Loaded};
 use super::ziplist::{ziplist, zipmap};
 use super::{kind, load_stream};
 use crate::keyspace::{Boxed, NewValue, Stored, StrIn};
@@ -15,6 +15,7 @@ use crate::types::list::{End, List, ListLimits, NewItem};
 use crate::types::set::{Set, SetLimits};
 use crate::types::zset::{ZSet, ZSetLimits};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Strings from this length on are kept as the buffer they were read into, bytes.
@@ -43,19 +44,19 @@ impl Limits {
 }
 
 /// A loaded value.
-pub enum Value {
-    /// A string.
-    Text(Vec<u8>),
+pub enum Value<'b> {
+    /// A string, where it lies unless it was packed.
+    Text(Cow<'b, [u8]>),
     /// A collection.
     Boxed(Boxed),
 }
 
-impl Value {
+impl Value<'_> {
     /// Hands it to `take` as the keyspace wants it.
     pub fn store<R>(self, take: impl FnOnce(NewValue<'_>) -> R) -> R {
         match self {
             Self::Text(text) if text.len() >= SHARED_FROM => {
-                take(NewValue::Str(StrIn::Shared(Bytes::from(text))))
+                take(NewValue::Str(StrIn::Shared(Bytes::from(text.into_owned()))))
             }
             Self::Text(text) => take(NewValue::Str(StrIn::Bytes(&text))),
             Self::Boxed(boxed) => take(NewValue::Boxed(boxed)),
@@ -67,7 +68,7 @@ impl Value {
 ///
 /// # Errors
 /// Whatever does not fit the encoding.
-pub fn load_value(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Value> {
+pub fn load_value<'b>(kind: u8, from: &mut Decoder<'_, 'b>, limits: &Limits) -> Loaded<Value<'b>> {
     Ok(Value::Boxed(match kind {
         kind::STRING => return Ok(Value::Text(from.string()?)),
         kind::LIST | kind::LIST_ZIPLIST | kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
@@ -92,31 +93,39 @@ pub fn load_value(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<V
 }
 
 /// A string that is a listpack.
-pub(super) fn load_pack(from: &mut Decoder<'_>) -> Loaded<ListPack> {
-    ListPack::from_bytes(from.string()?).ok_or(Damage("bad listpack"))
+pub(super) fn load_pack(from: &mut Decoder<'_, '_>) -> Loaded<ListPack> {
+    ListPack::from_bytes(from.string()?.into_owned()).ok_or(Damage("bad listpack"))
 }
 
-fn load_ziplist(from: &mut Decoder<'_>) -> Loaded<Vec<Vec<u8>>> {
+fn load_ziplist(from: &mut Decoder<'_, '_>) -> Loaded<Vec<Vec<u8>>> {
     ziplist(&from.string()?).ok_or(Damage("bad ziplist"))
 }
 
 fn not_empty(len: usize) -> Loaded<()> {
-    if len == 0 { Err(Damage("an empty collection")) } else { Ok(()) }
+    if len == 0 { Err(EMPTY) } else { Ok(()) }
 }
 
-fn load_list(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<List> {
+/// A huge element keeps the buffer it was unpacked into.
+fn new_item<'a>(text: Cow<'a, [u8]>) -> NewItem<'a> {
+    match text {
+        Cow::Borrowed(text) => NewItem::Text(text),
+        Cow::Owned(text) => NewItem::Shared(Bytes::from(text)),
+    }
+}
+
+fn load_list(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<List> {
     let mut list = List::default();
-    let mut push = |text: Vec<u8>| list.push(End::Right, NewItem::Shared(Bytes::from(text)), &limits.list);
+    let mut push = |text: Cow<'_, [u8]>| list.push(End::Right, new_item(text), &limits.list);
     match kind {
         kind::LIST => {
             for _ in 0..from.count()? {
                 push(from.string()?);
             }
         }
-        kind::LIST_ZIPLIST => load_ziplist(from)?.into_iter().for_each(push),
+        kind::LIST_ZIPLIST => load_ziplist(from)?.into_iter().map(Cow::Owned).for_each(push),
         kind::LIST_QUICKLIST => {
             for _ in 0..from.count()? {
-                load_ziplist(from)?.into_iter().for_each(&mut push);
+                load_ziplist(from)?.into_iter().map(Cow::Owned).for_each(&mut push);
             }
         }
         _ => {
@@ -125,7 +134,7 @@ fn load_list(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<List> 
                     1 => push(from.string()?),
                     2 => {
                         let pack = load_pack(from)?;
-                        pack.iter().for_each(|item| push(item.to_bytes().into_owned()));
+                        pack.iter().for_each(|item| push(item.to_bytes()));
                     }
                     _ => return Err(Damage("unknown list container")),
                 }
@@ -136,7 +145,7 @@ fn load_list(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<List> 
     Ok(list)
 }
 
-fn load_set(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Set> {
+fn load_set(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<Set> {
     let mut set = Set::default();
     match kind {
         kind::SET => {
@@ -188,7 +197,7 @@ fn set_field(hash: &mut Hash, field: &[u8], value: &[u8], limits: &Limits) -> Lo
     }
 }
 
-fn load_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> {
+fn load_hash(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<Hash> {
     let mut hash = Hash::default();
     match kind {
         kind::HASH => {
@@ -220,7 +229,7 @@ fn load_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> 
 }
 
 /// Hashes of redis 7.4 whose fields may expire: `[earliest]`, then per field its time (0: none; relative to the earliest less one, or absolute), field, value.
-fn load_timed_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<Hash> {
+fn load_timed_hash(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<Hash> {
     let mut hash = Hash::default();
     let is_relative = kind == kind::HASH_METADATA;
     let earliest = match kind {
@@ -261,18 +270,18 @@ fn load_timed_hash(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<
     Ok(hash)
 }
 
-fn zset_of(members: &[(Vec<u8>, f64)], limits: &Limits) -> Loaded<ZSet> {
-    let distinct: HashSet<&[u8]> = members.iter().map(|(member, _)| member.as_slice()).collect();
+fn zset_of(members: &[(Cow<'_, [u8]>, f64)], limits: &Limits) -> Loaded<ZSet> {
+    let distinct: HashSet<&[u8]> = members.iter().map(|(member, _)| &**member).collect();
     if distinct.len() < members.len() {
         return Err(Damage("a member twice"));
     }
     if members.iter().any(|(_, score)| score.is_nan()) {
         return Err(Damage("a score that is no number"));
     }
-    Ok(ZSet::from_members(members.iter().map(|(member, score)| (member.as_slice(), *score)), &limits.zset))
+    Ok(ZSet::from_members(members.iter().map(|(member, score)| (&**member, *score)), &limits.zset))
 }
 
-fn load_zset(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<ZSet> {
+fn load_zset(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<ZSet> {
     let mut members = Vec::new();
     match kind {
         kind::ZSET | kind::ZSET_2 => {
@@ -294,7 +303,7 @@ fn load_zset(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<ZSet> 
             for [member, score] in pairs {
                 let score =
                     crate::base::number::parse_f64(score).ok_or(Damage("a score that is no number"))?;
-                members.push((member.clone(), score));
+                members.push((Cow::Owned(member.clone()), score));
             }
         }
         _ => {
@@ -305,7 +314,10 @@ fn load_zset(kind: u8, from: &mut Decoder<'_>, limits: &Limits) -> Loaded<ZSet> 
             if is_small {
                 return Ok(loaded);
             }
-            members = loaded.iter().map(|(member, score)| (member.to_bytes().into_owned(), score)).collect();
+            members = loaded
+                .iter()
+                .map(|(member, score)| (Cow::Owned(member.to_bytes().into_owned()), score))
+                .collect();
         }
     }
     zset_of(&members, limits)

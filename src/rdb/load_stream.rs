@@ -9,15 +9,15 @@ use super::load::load_pack;
 use crate::types::stream::{Counters, Group, Node, Pending, Stream, StreamId};
 use std::collections::BTreeMap;
 
-fn load_id(from: &mut Decoder<'_>) -> Loaded<StreamId> {
+fn load_id(from: &mut Decoder<'_, '_>) -> Loaded<StreamId> {
     Ok(StreamId { ms: from.length()?, seq: from.length()? })
 }
 
-fn load_nodes(from: &mut Decoder<'_>) -> Loaded<Vec<Node>> {
+fn load_nodes(from: &mut Decoder<'_, '_>) -> Loaded<Vec<Node>> {
     let mut nodes = Vec::new();
     for _ in 0..from.length()? {
         let key: [u8; 16] =
-            from.string()?.try_into().map_err(|_| Damage("a stream key of a wrong length"))?;
+            from.string()?.as_ref().try_into().map_err(|_| Damage("a stream key of a wrong length"))?;
         let node = Node::from_pack(StreamId::from_key(key), load_pack(from)?);
         nodes.push(node.ok_or(Damage("bad node of a stream"))?);
     }
@@ -25,7 +25,7 @@ fn load_nodes(from: &mut Decoder<'_>) -> Loaded<Vec<Node>> {
 }
 
 /// The stream of type `kind`.
-pub fn load_stream(kind: u8, from: &mut Decoder<'_>) -> Loaded<Stream> {
+pub fn load_stream(kind: u8, from: &mut Decoder<'_, '_>) -> Loaded<Stream> {
     let nodes = load_nodes(from)?;
     let (length, last_id) = (from.length()?, load_id(from)?);
     let mut counters = Counters {
@@ -51,7 +51,7 @@ pub fn load_stream(kind: u8, from: &mut Decoder<'_>) -> Loaded<Stream> {
     Ok(stream)
 }
 
-fn load_group(kind: u8, from: &mut Decoder<'_>, counters: &Counters) -> Loaded<Group> {
+fn load_group(kind: u8, from: &mut Decoder<'_, '_>, counters: &Counters) -> Loaded<Group> {
     let (name, last_id) = (from.string()?, load_id(from)?);
     let entries_read = match kind {
         kind::STREAM_LISTPACKS => counters.number_of(last_id),

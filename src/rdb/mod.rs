@@ -8,6 +8,8 @@
 //! [`decode::Damage`], never a panic nor more memory than a fixed multiple of its length.
 pub mod decode;
 pub mod encode;
+pub mod file;
+mod length;
 pub mod load;
 mod load_stream;
 pub mod lzf;
@@ -39,6 +41,8 @@ pub mod kind {
     pub const ZSET: u8 = 3;
     pub const HASH: u8 = 4;
     pub const ZSET_2: u8 = 5;
+    pub const MODULE_PRE_GA: u8 = 6;
+    pub const MODULE_2: u8 = 7;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
     pub const SET_INTSET: u8 = 11;
@@ -83,7 +87,7 @@ pub fn verify(payload: &[u8]) -> Option<&[u8]> {
 ///
 /// # Errors
 /// Whatever does not fit the encodings.
-pub fn restore(body: &[u8], limits: &Limits) -> Loaded<Value> {
+pub fn restore<'b>(body: &'b [u8], limits: &Limits) -> Loaded<Value<'b>> {
     let Some((&kind, mut value)) = body.split_first() else { return Err(Damage("no type")) };
     load::load_value(kind, &mut Decoder::new(&mut value), limits)
 }

@@ -68,7 +68,7 @@ fn store(db: &mut Db<'_>, key: &Key<'_>, prng: &mut Prng) {
     let many = if prng.below(4) == 0 { 2000 } else { 40 };
     let (count, limits) = (1 + prng.below(many), limits());
     let value = match prng.below(7) {
-        0 => Value::Text(text(prng)),
+        0 => Value::Text(text(prng).into()),
         1 => {
             let mut list = List::default();
             (0..count).for_each(|_| list.push(End::Right, NewItem::Text(&text(prng)), &limits.list));
@@ -210,7 +210,7 @@ fn damaged_payloads_give_errors_and_take_no_memory() {
 }
 
 /// What a damaged payload gave must be usable all the same.
-fn read_all(value: Value) {
+fn read_all(value: Value<'_>) {
     let mut space = Keyspace::new(1, 1);
     let key = Key::new(b"key");
     value.store(|value| space.db(0, Access::at(ACCESS_MS)).set_value(&key, value, Expire::Clear));
@@ -227,7 +227,7 @@ fn read_all(value: Value) {
 
 #[test]
 fn old_versions_load() {
-    let load = |kind: u8, rest: &[u8]| restore(&[&[kind][..], rest].concat(), &limits());
+    let load = |kind: u8, rest: &[u8]| restore(&[&[kind][..], rest].concat(), &limits()).map(drop);
     assert!(load(kind::LIST, b"\x02\x01a\xc0\x05").is_ok());
     assert!(load(kind::SET, b"\x02\x01a\x01a").is_err());
     assert!(load(kind::ZSET, b"\x02\x01a\x031.5\x01b\xfe").is_ok());
