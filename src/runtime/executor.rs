@@ -27,6 +27,8 @@ pub struct Classes {
     pub network: TaskQueueHandle,
     /// Expiry, lazy free, statistics: few shares, budgeted steps.
     pub background: TaskQueueHandle,
+    /// What nobody can do without: loading data.
+    pub bulk: TaskQueueHandle,
 }
 
 /// Why a core could not start.
@@ -55,6 +57,7 @@ where
         let classes = Classes {
             network: handle.create_task_queue(Shares::Static(1000), Latency::NotImportant, "network"),
             background: handle.create_task_queue(Shares::Static(50), background, "background"),
+            bulk: handle.create_task_queue(Shares::Static(1000), Latency::NotImportant, "bulk"),
         };
         future(classes).await
     }))

@@ -6,6 +6,7 @@
 mod boot;
 mod daemon;
 mod listen;
+mod load;
 mod network;
 mod registry;
 mod signals;

@@ -295,7 +295,8 @@ impl Core {
     /// The stream is over; what it knows. Its sessions go.
     pub fn end_stream(&mut self) -> Option<Box<Stream>> {
         self.end_applied();
-        for other in (0..self.cores()).filter(|&other| other != self.id()) {
+        let own = self.id();
+        for other in (0..self.cores()).filter(|&other| other != own) {
             self.mesh.send(other, Message::Call(Box::new(Core::end_applied)));
         }
         self.stream.take()

@@ -63,7 +63,6 @@ impl Progress {
 }
 
 /// What driver and cores know together of one load.
-#[derive(Default)]
 pub struct Ledger {
     under_way: [AtomicUsize; MAX_CORES],
     loaded: AtomicU64,
@@ -73,6 +72,20 @@ pub struct Ledger {
     skipped: Mutex<Vec<Vec<u8>>>,
     fault: Mutex<Option<Fault>>,
     has_failed: AtomicBool,
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger {
+            under_way: [const { AtomicUsize::new(0) }; MAX_CORES],
+            loaded: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            empty: AtomicU64::new(0),
+            skipped: Mutex::default(),
+            fault: Mutex::default(),
+            has_failed: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Ledger {
@@ -174,7 +187,8 @@ impl Core {
     /// Tells every core that loading begins or ends.
     pub fn announce_loading(&mut self, is_on: bool) {
         self.loading.is_on = is_on;
-        for other in (0..self.cores()).filter(|&other| other != self.id()) {
+        let own = self.id();
+        for other in (0..self.cores()).filter(|&other| other != own) {
             self.mesh.send(other, Message::Call(Box::new(move |core| core.loading.is_on = is_on)));
         }
     }

@@ -21,7 +21,6 @@ use crate::command::script::engine::{self, Ended, Engine};
 use crate::command::script::room::{Flags, Function, Script};
 use crate::command::script::running::{Host, Refusal, Running};
 use crate::command::script::{api, library};
-use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::observe::log::warning;
 use crate::resp::{Args, CommandBuilder, Out, OwnedCommand};

@@ -36,7 +36,7 @@ impl Shard {
 }
 
 /// The recency clock that `maxmemory-policy` and the `lfu-*` directives ask for.
-fn freshness(settings: &Settings) -> Freshness {
+pub fn freshness(settings: &Settings) -> Freshness {
     use EvictionPolicy::{AllKeysLfu, VolatileLfu};
     Freshness {
         lfu: matches!(settings.maxmemory_policy, Some(AllKeysLfu | VolatileLfu)),
