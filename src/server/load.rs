@@ -253,7 +253,8 @@ impl Parse {
                 self.progress(core, 0);
                 glommio::timer::sleep(Duration::from_micros(owed as u64)).await;
             }
-            wait_until(core, |_| (0..self.batches.len()).all(|to| self.ledger.under_way(to) < WINDOW)).await?;
+            wait_until(core, |_| (0..self.batches.len()).all(|to| self.ledger.under_way(to) < WINDOW))
+                .await?;
             glommio::executor().yield_task_queue_now().await;
             if is_drained {
                 return Ok(());
@@ -304,13 +305,16 @@ impl Parse {
                 }
                 Item::Aux { key, value } => note_aux(core, &key, &value),
                 Item::ModuleAux { name } => {
-                    notice(&format!("Data of module '{name}' in the RDB file is left out: there are no modules here"));
+                    notice(&format!(
+                        "Data of module '{name}' in the RDB file is left out: there are no modules here"
+                    ));
                 }
                 Item::Select(_) | Item::Resize { .. } => {}
                 Item::End => return Ok(true),
             }
             count += 1;
-            if count.is_multiple_of(64) && ticks::now().wrapping_sub(began) >= budget || self.owed_us >= 1000 {
+            if count.is_multiple_of(64) && ticks::now().wrapping_sub(began) >= budget || self.owed_us >= 1000
+            {
                 return Ok(false);
             }
         }

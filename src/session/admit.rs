@@ -5,8 +5,8 @@
 //! Why before any hop: a refusal must not cost another core anything.
 
 use super::core::Core;
-use super::multi::{self, Queued};
 use super::loading::LOADING;
+use super::multi::{self, Queued};
 use super::{Session, applied, client_flag, gate, route};
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;

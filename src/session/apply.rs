@@ -98,8 +98,7 @@ impl Stream {
 
     /// Whether everything fed has been executed, as far as it was whole.
     pub fn is_done(&self) -> bool {
-        self.failure.is_some()
-            || (self.barrier.is_none() && self.is_drained() && !self.has_more)
+        self.failure.is_some() || (self.barrier.is_none() && self.is_drained() && !self.has_more)
     }
 
     /// The first thing that could not be executed.

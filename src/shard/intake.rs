@@ -4,6 +4,10 @@
 //! slices of its own choosing. Calls `rdb` and `keyspace`. Invariant: a key that is there is never replaced unless `replaces` says so; what is skipped is counted.
 //! Bounds: a batch is as large as its packer lets it grow. Why raw records: parsing is sequential, decoding need not be.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use crate::base::ticks;
 use crate::keyspace::{Access, Freshness, Key};
 use crate::rdb::decode::{Damage, Decoder, EMPTY};
@@ -12,7 +16,7 @@ use crate::rdb::load::{Limits, load_value};
 
 use super::Shard;
 
-/// Records between two looks at the clock.
+/// Records between two looks at the clock, whose places in the tables are fetched into the cache together.
 const STRIDE: usize = 32;
 
 /// Where a record lies in its batch, and what the file says of its key.
@@ -22,6 +26,27 @@ struct Head {
     offset: u64,
     expire_wall_ms: Option<i64>,
     recency: Option<Recency>,
+}
+
+impl Head {
+    fn fault(&self, key: &[u8], damage: Option<Damage>) -> Fault {
+        Fault { offset: self.offset, db: self.db, key: key.to_vec(), damage }
+    }
+}
+
+/// A record whose value has not been looked at.
+struct Opened<'b> {
+    kind: u8,
+    slot: u16,
+    hash: u64,
+    name: Cow<'b, [u8]>,
+    value: &'b [u8],
+}
+
+impl Opened<'_> {
+    fn key(&self) -> Key<'_> {
+        Key { bytes: &self.name, slot: self.slot, hash: self.hash }
+    }
 }
 
 /// Raw records of one core, in the file's order.
@@ -118,33 +143,42 @@ impl Intake {
     ) -> Result<bool, Fault> {
         let began = ticks::now();
         while batch.done < batch.heads.len() {
-            let head = &batch.heads[batch.done];
-            let record = &batch.bytes[batch.at..head.end];
-            self.take(shard, head, record, tally, skipped)?;
-            batch.at = head.end;
-            batch.done += 1;
-            if batch.done.is_multiple_of(STRIDE) && ticks::now().wrapping_sub(began) > budget {
-                return Ok(batch.done == batch.heads.len());
+            let end = (batch.done + STRIDE).min(batch.heads.len());
+            let mut opened: SmallVec<[Opened<'_>; STRIDE]> = SmallVec::new();
+            let mut at = batch.at;
+            for head in &batch.heads[batch.done..end] {
+                let record = &batch.bytes[at..head.end];
+                let (kind, name, value) =
+                    open_record(record).map_err(|damage| head.fault(b"", Some(damage)))?;
+                let key = Key::new(&name);
+                shard.space.dict(head.db).prefetch_slot(&key);
+                let (slot, hash) = (key.slot, key.hash);
+                opened.push(Opened { kind, slot, hash, name, value });
+                at = head.end;
+            }
+            for (head, opened) in batch.heads[batch.done..end].iter().zip(&opened) {
+                shard.space.dict(head.db).prefetch(&opened.key());
+            }
+            for (head, opened) in batch.heads[batch.done..end].iter().zip(opened) {
+                self.take(shard, head, opened, tally, skipped)?;
+            }
+            (batch.at, batch.done) = (at, end);
+            if ticks::now().wrapping_sub(began) > budget {
+                break;
             }
         }
-        Ok(true)
+        Ok(batch.done == batch.heads.len())
     }
 
     fn take(
         &self,
         shard: &mut Shard,
         head: &Head,
-        record: &[u8],
+        opened: Opened<'_>,
         tally: &mut Tally,
         skipped: &mut Vec<Vec<u8>>,
     ) -> Result<(), Fault> {
-        let fault = |key: &[u8], damage: Option<Damage>| Fault {
-            offset: head.offset,
-            db: head.db,
-            key: key.to_vec(),
-            damage,
-        };
-        let (kind, name, mut rest) = open_record(record).map_err(|damage| fault(b"", Some(damage)))?;
+        let Opened { kind, slot, hash, name, value: mut rest } = opened;
         let is_over = head.expire_wall_ms.is_some_and(|at| at < self.now_wall_ms);
         // As redis: the value is read even so, and a broken one is fatal.
         let value = match load_value(kind, &mut Decoder::new(&mut rest), &self.limits) {
@@ -154,7 +188,7 @@ impl Intake {
                 skipped.push(name.into_owned());
                 return Ok(());
             }
-            Err(damage) => return Err(fault(&name, Some(damage))),
+            Err(damage) => return Err(head.fault(&name, Some(damage))),
         };
         if is_over && self.skips_expired {
             tally.expired += 1;
@@ -172,13 +206,13 @@ impl Intake {
             }
             _ => self.freshness.initial(now_ms),
         };
-        let key = Key::new(&name);
+        let key = Key { bytes: &name, slot, hash };
         let mut db = shard.space.db(head.db, Access::at(now_ms));
         if self.replaces {
             db.remove(&key);
         }
         if !value.store(|value| db.load(&key, value, expire_ms, lru)) {
-            return Err(fault(&name, None));
+            return Err(head.fault(&name, None));
         }
         tally.loaded += 1;
         Ok(())
