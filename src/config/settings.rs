@@ -29,6 +29,14 @@ pub enum EvictionPolicy {
     VolatileTtl,
 }
 
+impl EvictionPolicy {
+    /// Whether it asks when or how often keys are used.
+    pub fn looks_at_recency(self) -> bool {
+        use EvictionPolicy::{AllKeysLfu, AllKeysLru, VolatileLfu, VolatileLru};
+        matches!(self, AllKeysLru | AllKeysLfu | VolatileLru | VolatileLfu)
+    }
+}
+
 /// `maxmemory-clients`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientMemory {

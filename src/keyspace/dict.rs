@@ -11,6 +11,7 @@ use crate::types::encoding::seg_table::{Occupied, SegTable};
 use crate::types::encoding::seg_walk::DrainStep;
 use crate::types::field::NEVER;
 
+use super::cut::Cut;
 use super::entry::{Entry, ValueMut};
 use super::fields::TimedHashes;
 use super::key::Key;
@@ -73,6 +74,8 @@ pub struct Dict {
     groups: Vec<u64>,
     pub(super) totals: Totals,
     timed: TimedHashes,
+    /// The snapshot's cut through it.
+    pub(super) cut: Cut,
 }
 
 /// A key in place: the item and the counts that change with it.
@@ -83,6 +86,7 @@ pub struct Found<'a> {
     group: &'a mut u64,
     totals: &'a mut Totals,
     timed: &'a mut TimedHashes,
+    cut: &'a mut Cut,
 }
 
 impl<'a> Found<'a> {
@@ -98,8 +102,22 @@ impl<'a> Found<'a> {
         self.item.into_ref()
     }
 
+    /// To be called before it changes: what an open cut wants of it is kept.
+    #[inline(always)]
+    fn prepare(&mut self) {
+        if self.cut.is_unseen(self.item.get()) {
+            self.preserve();
+        }
+    }
+
+    /// The entry, and the cut it may belong to.
+    pub(super) fn with_cut(&mut self) -> (Entry<'_>, &mut Cut) {
+        (self.item.get(), self.cut)
+    }
+
     /// Takes it out.
-    pub fn remove(self) -> OwnedEntry {
+    pub fn remove(mut self) -> OwnedEntry {
+        self.prepare();
         let entry = self.item.remove(&mut self.totals.bytes);
         *self.count -= 1;
         *self.group -= 1;
@@ -116,12 +134,22 @@ impl<'a> Found<'a> {
     /// Views its value for changing it where it lies, unaccounted (see [`Found::add_bytes`]).
     #[inline]
     pub fn get_mut(&mut self) -> ValueMut<'_> {
+        self.prepare();
         self.item.get_mut()
     }
 
     /// Changes the owned entry (not its key), keeping `bytes`, the expiry count and the hints right.
     #[inline]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut OwnedEntry) -> R) -> R {
+        self.prepare();
+        let result = self.change(change);
+        self.cut.stamp(self.item.get());
+        result
+    }
+
+    /// [`Found::update`] of which no cut hears.
+    #[inline]
+    pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut OwnedEntry) -> R) -> R {
         let before = self.get();
         let (old_bytes, old_expire, filed_ms) = (before.heap_bytes(), before.expire_at(), before.filed_ms());
         let result = self.item.update(change);
@@ -229,8 +257,8 @@ impl Dict {
         let rec = self.slots.get_mut(slot)?;
         let item = rec.table.find_mut(key.hash, |entry| entry.key() == key.bytes)?;
         let group = &mut self.groups[slot / GROUP];
-        let (totals, timed) = (&mut self.totals, &mut self.timed);
-        Some(Found { item, count: &mut rec.count, hint: &mut rec.hint, group, totals, timed })
+        let (totals, timed, cut) = (&mut self.totals, &mut self.timed, &mut self.cut);
+        Some(Found { item, count: &mut rec.count, hint: &mut rec.hint, group, totals, timed, cut })
     }
 
     /// Adds a key that is not there.
@@ -239,6 +267,7 @@ impl Dict {
             hash.set_filed(hash.earliest_ms());
             self.timed.refile(key.bytes, NEVER, hash.earliest_ms());
         }
+        self.cut.stamp(entry.view());
         if self.slots.is_empty() {
             let empty = || SlotRec { table: SegTable::new(), count: 0, hint: NO_HINT };
             self.slots = std::iter::repeat_with(empty).take(SLOT_COUNT).collect();

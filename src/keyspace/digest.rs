@@ -7,6 +7,7 @@ use super::Keyspace;
 use super::entry::{Entry, ValueRef, ValueType};
 use crate::base::number::write_double;
 use crate::types::element::Element;
+use crate::types::field::NEVER;
 use crate::types::stream::StreamId;
 use sha1::{Digest as _, Sha1};
 
@@ -53,6 +54,12 @@ fn add_value(digest: &mut Digest, entry: Entry<'_>) {
                 let mut pair = Digest::default();
                 mix_element(&mut pair, field);
                 mix_element(&mut pair, value);
+                // As redis 7.4, whose fields may expire.
+                if hash.earliest_ms() != NEVER
+                    && hash.expire_ms(&field.to_bytes()).is_some_and(|ms| ms != NEVER)
+                {
+                    xor(&mut pair, b"!!hexpire!!");
+                }
                 xor(digest, &pair);
             }
         }

@@ -38,6 +38,9 @@ pub(super) const HAS_EXPIRE: u32 = 0x20;
 /// The string is "raw" whatever its length: it was modified in place.
 pub(super) const IS_RAW: u32 = 0x40;
 
+/// The bit of snapshots (`cut`).
+const MARK: u32 = 0x80;
+
 /// How the value is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -317,6 +320,34 @@ impl<'a> Entry<'a> {
     pub fn set_lru(self, lru: u32) {
         // SAFETY: the meta word is only ever read and written by value, on the owning thread (views are not Sync).
         unsafe { *self.meta_ptr() = (self.meta() & 0xff) | lru << 8 }
+    }
+
+    /// The snapshot's bit (`cut`).
+    #[inline]
+    pub(super) fn mark(self) -> u32 {
+        self.meta() & MARK
+    }
+
+    /// Sets the snapshot's bit, also through a shared view.
+    #[inline]
+    pub(super) fn set_mark(self, mark: u32) {
+        // SAFETY: as in `set_lru`.
+        unsafe { *self.meta_ptr() = self.meta() & !MARK | mark }
+    }
+
+    /// The other value of the bit.
+    pub(super) fn other_mark(mark: u32) -> u32 {
+        mark ^ MARK
+    }
+
+    /// Asks the cache for the entry's first line.
+    #[inline]
+    pub(super) fn prefetch(self) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch has no effect but on the cache.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(self.at.as_ptr().cast());
+        }
     }
 
     /// OBJECT ENCODING's word.

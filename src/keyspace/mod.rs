@@ -19,6 +19,7 @@
 //! Invariant: a `Keyspace` is plain single-threaded data (`Send`, not `Sync`); nothing here blocks, does I/O or reads a clock.
 //! Bounds: any call on one key costs one segment (140 entries) plus the value's own work; what may be large is freed by `free_step`.
 mod boxed;
+mod cut;
 mod db;
 mod dict;
 mod digest;
@@ -42,6 +43,7 @@ mod watch;
 mod tests;
 
 pub use boxed::{Boxed, Stored};
+pub use cut::BULKY;
 pub use db::{Access, Db, Expire, ExpiryRule, cursor_slot};
 pub use dict::{Dict, Totals};
 pub use digest::{Digest, combine_digests, database_digest, value_digest};
@@ -175,6 +177,8 @@ pub struct Keyspace {
     pub common: Common,
     sweep: expire::Sweep,
     pool: evict::Pool,
+    /// Flushed tables that a cut still has to walk.
+    detached: Vec<Dict>,
 }
 
 const _: () = {
@@ -196,7 +200,13 @@ impl Keyspace {
             prng: Prng::new(seed),
         };
         let dicts = std::iter::repeat_with(Dict::default).take(databases).collect();
-        Self { dicts, common, sweep: expire::Sweep::default(), pool: evict::Pool::default() }
+        Self {
+            dicts,
+            common,
+            sweep: expire::Sweep::default(),
+            pool: evict::Pool::default(),
+            detached: Vec::new(),
+        }
     }
 
     /// Number of databases.
@@ -249,7 +259,7 @@ impl Keyspace {
         let old = std::mem::take(&mut self.dicts[index]);
         let keys = old.len();
         if keys > 0 {
-            self.common.trash.push_dict(old);
+            self.put_away(old);
         }
         keys
     }

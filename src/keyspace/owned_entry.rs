@@ -17,6 +17,7 @@ use crate::types::list::List;
 use crate::types::set::Set;
 use crate::types::stream::Stream;
 use crate::types::zset::ZSet;
+use bytes::Bytes;
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -151,6 +152,16 @@ impl OwnedEntry {
     /// Replaces the value by a boxed one.
     pub fn set_boxed(&mut self, value: Boxed, expire_ms: Option<u64>, lru: u32) {
         *self = Self::build(self.view().key(), Payload::Boxed(value), expire_ms, 0, lru);
+    }
+
+    /// Turns a growable string into a shared buffer of the same bytes, which a snapshot can hold too.
+    pub fn share(&mut self) {
+        let (expire_ms, lru) = (self.view().expire_at(), self.view().lru());
+        if self.view().kind() == Kind::Blob
+            && let Some(Boxed::Blob(blob)) = self.detach()
+        {
+            self.set_boxed(Boxed::Shared(Box::new(Bytes::from(*blob))), expire_ms, lru);
+        }
     }
 
     fn write_expire(&mut self, ms: u64) {

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -85,6 +85,9 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
         table,
         controls,
         connections: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        dirty: [const { AtomicU64::new(0) }; crate::limits::MAX_CORES],
+        refusing: AtomicU32::new(0),
+        last_save_s: AtomicI64::new((clock::wall_us() / 1_000_000) as i64),
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         berths: std::array::from_fn(|_| Default::default()),
         client_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
@@ -218,7 +221,7 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let (id, kept) = (port.core(), Arc::clone(&shared));
     let settings = Settings::from(&*config);
     let space = Keyspace::new(settings.databases, Prng::from_entropy().next_u64());
-    let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0 });
+    let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0, walk: None });
     let mut core = Core::new(port, shared, map, config, shard)
         .map_err(|error| executor::explain(&error.to_string(), Some(&error)))?;
     core.loading.is_on = is_loading;
@@ -231,6 +234,7 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
         core.ring.poll_in(signal_fd, 0);
     }
     let core = Rc::new(RefCell::new(core));
+    let saver = start_saver(&core, classes);
     let _ = started.send(Ok(()));
     drop(started);
     let loading = load.map(|load| glommio::spawn_local_into(load_data(Rc::clone(&core), load), classes.bulk));
@@ -246,6 +250,9 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     upkeep.cancel().await;
     if let Some(loading) = loading {
         loading.cancel().await;
+    }
+    if let Some(saver) = saver {
+        saver.cancel().await;
     }
     shared.watchdog.leave(id);
     Ok(())
@@ -269,6 +276,16 @@ async fn load_data(core: load::SharedCore, load: Load) {
     notice("Ready to accept connections");
     let settings = Arc::clone(&core.borrow().settings);
     super::daemon::tell_supervisor(&settings);
+}
+
+/// The file task of snapshots, on core 0.
+fn start_saver(core: &Rc<RefCell<Core>>, classes: Classes) -> Option<glommio::Task<()>> {
+    if core.borrow().id() != 0 {
+        return None;
+    }
+    let (sender, receiver) = glommio::channels::local_channel::new_unbounded();
+    core.borrow_mut().saving.files = Some(sender);
+    glommio::spawn_local_into(super::save::serve(Rc::clone(core), receiver), classes.background).ok()
 }
 
 /// Upkeep: ten times a second, or whenever the network task has had its slice or has waited for [`crate::limits::BUSY_WAIT_US`] while work is left

@@ -9,6 +9,7 @@ mod listen;
 mod load;
 mod network;
 mod registry;
+mod save;
 mod signals;
 
 pub use boot::{Fatal, run};

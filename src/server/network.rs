@@ -58,10 +58,14 @@ fn step(core: &mut Core, now: &mut u64) -> bool {
     let worked = core.turn();
     let mut submitted = ticks::now();
     let turn_us = if worked { core.note_turn(started, submitted) } else { 0 };
-    let mut timeout_us = 0;
+    let (mut timeout_us, mut is_urgent) = (0, false);
     let has_tasks = core.bulk_tasks > 0 && core.is_idle();
     if !has_tasks && core.is_idle() && !spin(core, &mut submitted) {
-        timeout_us = if core.mesh.fall_asleep() { core.longest_wait_us() } else { 0 };
+        // What nobody else wants of the core goes to a snapshot, here and not by the executor's shares, which count this loop's looking as work.
+        let walked = core.walk_while_idle();
+        is_urgent = walked;
+        let may_sleep = !walked && core.mesh.fall_asleep();
+        timeout_us = if may_sleep { core.longest_wait_us() } else { 0 };
     }
     core.offer();
     let entered = if core.has_completions() { core.ring.submit() } else { core.ring.wait(timeout_us) };
@@ -73,7 +77,7 @@ fn step(core: &mut Core, now: &mut u64) -> bool {
     *now = ticks::now();
     core.end_step(submitted, *now, turn_us);
     core.stats.sleeps += (timeout_us > 0) as u64;
-    (timeout_us > 0 || has_tasks) && !worked
+    ((timeout_us > 0 || has_tasks) && !worked) || is_urgent
 }
 
 /// Looks for work without sleeping for `busy-poll-us`; whether some came. `ended` becomes the time (ticks) at which it stopped.

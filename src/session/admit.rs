@@ -4,6 +4,8 @@
 //! Invariant: a refused command has no effect but its error (and aborts an open MULTI). Bounds: none.
 //! Why before any hop: a refusal must not cost another core anything.
 
+use std::sync::atomic::Ordering;
+
 use super::core::Core;
 use super::loading::LOADING;
 use super::multi::{self, Queued};
@@ -66,6 +68,10 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     }
     if core.settings.maxmemory > 0 && !core.make_room() && grows_memory(session, row) {
         return refuse(core, session, command, ReplyError::OutOfMemory.text(b""));
+    }
+    let refusing = core.shared.refusing.load(Ordering::Relaxed);
+    if refusing != 0 && (writes(session, row) || row.full_name == "ping") {
+        return refuse(core, session, command, super::save_points::refusal_text(refusing));
     }
     if session.client.flags & client_flag::PUBSUB != 0
         && session.out.proto() == 2
@@ -149,6 +155,12 @@ fn grows_memory(session: &Session, row: &Row) -> bool {
         Some(multi) if row.name == "exec" => multi.grows_memory,
         Some(_) => !matches!(row.full_name, "discard" | "quit" | "reset"),
     }
+}
+
+/// Whether a command, or the transaction that EXEC would run, may write.
+fn writes(session: &Session, row: &Row) -> bool {
+    let queued = session.multi.as_ref().filter(|_| row.full_name == "exec");
+    row.flags.has(flag::WRITE) || queued.is_some_and(|multi| multi.may_write)
 }
 
 /// Writes the error; an open MULTI will abort, and a refused EXEC has aborted.

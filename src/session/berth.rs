@@ -98,6 +98,7 @@ impl Core {
     pub fn offer(&mut self) {
         if self.cores() > 1
             && self.waiting.is_empty()
+            && self.errands.is_empty()
             && let Some(shard) = self.shard.take()
         {
             self.shared.berths[self.id()].offer(shard);

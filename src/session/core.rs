@@ -61,6 +61,8 @@ pub enum Message {
     Resume(Box<Session>),
     /// Ready keys for clients that wait.
     Offer(Box<Offer>),
+    /// Something to be done with every shard in hand.
+    Errand(Box<super::errand::Errand>),
     /// A blocked client's registration to forget.
     Forget(Box<Forget>),
     /// Anything rare.
@@ -85,6 +87,12 @@ pub struct Shared {
     pub controls: Vec<Option<Control>>,
     /// Connections per core, for spreading new ones.
     pub connections: [AtomicUsize; MAX_CORES],
+    /// Changes per core since the start, published by upkeep (read by save points).
+    pub dirty: [std::sync::atomic::AtomicU64; MAX_CORES],
+    /// Why writes are refused: `save_points::refusal` bits. Written when that changes.
+    pub refusing: std::sync::atomic::AtomicU32,
+    /// LASTSAVE, unix seconds.
+    pub last_save_s: std::sync::atomic::AtomicI64,
     /// Bytes of keys and values per core, published once a turn (read by eviction).
     pub space_bytes: [AtomicUsize; MAX_CORES],
     /// Where the shards of cores between turns lie.
@@ -115,6 +123,10 @@ pub struct Core {
     pub guest: Option<Box<Shard>>,
     /// The shard was left in its berth.
     pub is_offering: bool,
+    /// Errands that wait for the shard; they go first.
+    pub errands: VecDeque<Box<super::errand::Errand>>,
+    /// Sessions that are put aside (`hold`).
+    pub held: super::hold::Held,
     /// Sessions that wait for the shard.
     pub waiting: VecDeque<Box<Session>>,
     /// Connections at home here.
@@ -181,6 +193,8 @@ pub struct Core {
     pub slow_ticks: u64,
     /// Scratch of the executor.
     pub outcome: Outcome,
+    /// Snapshots (`saving`).
+    pub saving: super::saving::Saving,
     /// Longest steps (`steps`).
     pub meter: Meter,
     /// Where the sweep over the connections stands (`client_limits`).
@@ -224,6 +238,8 @@ impl Core {
             shard: Some(shard),
             guest: None,
             is_offering: false,
+            errands: VecDeque::new(),
+            held: Default::default(),
             waiting: VecDeque::new(),
             connections: Slab::new(),
             listeners: Vec::new(),
@@ -257,6 +273,7 @@ impl Core {
             active_expire: true,
             slow_ticks: 0,
             outcome: Outcome::default(),
+            saving: Default::default(),
             meter: Meter::default(),
             swept: 0,
             client_bytes: 0,
@@ -371,6 +388,9 @@ impl Core {
     pub fn end_turn(&mut self) {
         if let Some(shard) = self.shard.as_deref_mut() {
             execute::seal(shard);
+            if shard.walk.is_some() {
+                self.help_snapshot();
+            }
         }
         if self.client_memory_limit > 0 {
             self.check_client_memory();
@@ -419,6 +439,7 @@ impl Core {
             },
             Message::Resume(session) => run::run(self, session, &[]),
             Message::Offer(offer) => offer::step(self, offer),
+            Message::Errand(errand) => self.run_errand(errand),
             Message::Forget(forget) => match self.shard.as_deref_mut() {
                 Some(shard) => forget.release_on(shard),
                 None => self.blocked.forget_later.push(*forget),
@@ -456,6 +477,11 @@ impl Core {
 
     /// Sessions that waited, for the shard or for their next share, go on, until one takes the shard away again.
     fn drain_waiting(&mut self) {
+        while self.shard.is_some()
+            && let Some(errand) = self.errands.pop_front()
+        {
+            self.run_errand(errand);
+        }
         while self.shard.is_some() && !self.part_is_over() {
             let Some(session) = self.waiting.pop_front() else { return };
             run::run(self, session, &[]);
@@ -471,10 +497,11 @@ impl Core {
     /// Whether the core may sleep.
     pub fn is_idle(&self) -> bool {
         let at_hand = !self.completions.is_empty() || !self.inbox.is_empty() || !self.dirty.is_empty();
-        let has_records = self.loading.has_deliveries() || self.applied.has_next();
-        !at_hand
-            && self.mesh.queued() == 0
-            && ((self.waiting.is_empty() && !has_records) || self.shard.is_none())
+        let nobody_waits = self.waiting.is_empty()
+            && self.errands.is_empty()
+            && !self.loading.has_deliveries()
+            && !self.applied.has_next();
+        !at_hand && self.mesh.queued() == 0 && (nobody_waits || self.shard.is_none())
     }
 
     /// Whether the process is stopping.
@@ -531,6 +558,8 @@ impl Core {
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);
             }
             more |= !upkeep::free(&mut shard, FREE_BUDGET_US);
+            more |= self.walk_snapshot(&mut shard);
+            self.shared.dirty[self.id].store(shard.dirty, Ordering::Relaxed);
             self.note_departures(&mut shard);
             self.shared.space_bytes[self.id].store(shard.space.bytes(), Ordering::Relaxed);
             self.shard = Some(shard);
@@ -552,10 +581,11 @@ impl Core {
         }
         more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
         self.is_hunting = false;
+        self.check_save_points();
         self.sweep_clients();
         self.end_turn();
         self.note_upkeep(started);
-        self.upkeep_waits = more;
+        self.upkeep_waits = more || self.saving.is_waiting();
         more
     }
 

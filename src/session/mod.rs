@@ -23,9 +23,11 @@ pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+pub mod errand;
 pub mod exec;
 mod fetch;
 pub mod gate;
+pub mod hold;
 pub mod loading;
 pub mod lookahead;
 pub mod multi;
@@ -37,6 +39,8 @@ pub mod receive;
 pub mod redact;
 pub mod route;
 pub mod run;
+pub mod save_points;
+pub mod saving;
 pub mod script;
 pub mod shadow;
 pub mod split;
@@ -67,6 +71,8 @@ pub enum Flow {
     OnAllShards(Handler),
     /// Run this script with its shards in hand.
     Script(Box<script::Pending>),
+    /// Wait until the ticket is answered.
+    Hold(hold::Ticket),
     /// Reply, then close.
     Close,
 }

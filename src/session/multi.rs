@@ -45,6 +45,8 @@ pub struct Multi {
     pub grows_memory: bool,
     /// A queued command is refused while data is loaded.
     pub is_refused_loading: bool,
+    /// A queued command may write.
+    pub may_write: bool,
 }
 
 /// A watched key.
@@ -163,6 +165,7 @@ impl Multi {
         self.writes |= row.flags.has(flag::WRITE | flag::MAY_REPLICATE);
         self.grows_memory |= row.flags.has(flag::DENYOOM);
         self.is_refused_loading |= !row.flags.has(flag::LOADING);
+        self.may_write |= row.flags.has(flag::WRITE);
     }
 }
 

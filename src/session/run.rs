@@ -10,6 +10,7 @@
 
 use super::core::{Core, Message};
 use super::exec::{begin_exec, run_exec};
+use super::hold::Ticket;
 use super::multi;
 use super::offer::{self, Offer};
 use super::visit::{self, Journey, VisitState};
@@ -46,6 +47,8 @@ pub(super) enum Next {
     Pause,
     /// It waits for a key: to its home, with nothing more executed.
     Block,
+    /// It waits for something done elsewhere.
+    Hold(Ticket),
     /// It has made keys ready that others wait for: they are served first.
     Offer(Box<Offer>),
     /// Its lanes go first (`session::split`).
@@ -89,14 +92,14 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
                 }
                 let next = dispatch(core, &mut session, &input.args());
                 match next {
-                    Next::Done | Next::Again | Next::Block | Next::Offer(_) => {
+                    Next::Done | Next::Again | Next::Block | Next::Hold(_) | Next::Offer(_) => {
                         if let Some(lane) = session.lane.as_mut() {
                             lane.ends.push(session.out.len());
                         }
                         session.admitted = false;
                         session.plan.advance();
                         input.advance();
-                        if matches!(next, Next::Block | Next::Offer(_)) {
+                        if matches!(next, Next::Block | Next::Hold(_) | Next::Offer(_)) {
                             break next;
                         }
                         if core.part_is_over() && session.exec.is_none() && session.visit.is_none() {
@@ -167,6 +170,7 @@ fn dispose(core: &mut Core, mut session: Box<Session>, next: Next) {
         Next::Wait | Next::Rest => core.waiting.push_back(session),
         Next::Pause => core.paused.sessions.push_back(session),
         Next::Gather => split::start(core, session),
+        Next::Hold(ticket) => core.put_aside(session, ticket),
         Next::Offer(mut offer) => {
             offer.carry(session);
             offer::step(core, offer);
@@ -563,6 +567,7 @@ pub(super) fn call_control(
             session.script = Some(pending);
             Next::Again
         }
+        Ok(Flow::Hold(ticket)) => Next::Hold(ticket),
         Ok(Flow::Close) => {
             session.closing = true;
             Next::Done

@@ -8,11 +8,12 @@
 //! costs nothing, and scripts whose text shows that they touch declared keys only (`analysis`) take those keys' shards.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::busy::Late;
 use super::core::Core;
 use super::run::call_handler;
-use super::{Control, Flow, Session, gate, route};
+use super::{Control, Flow, Session, gate, route, save_points};
 use crate::acl::{Denied, Reason};
 use crate::base::{memory, ticks};
 use crate::command::lookup::Command;
@@ -194,6 +195,9 @@ fn refusal(core: &Core, pending: &Pending, flags: Flags) -> Option<&'static str>
     if pending.is_readonly && !flags.has(Flags::NO_WRITES) {
         return Some("ERR Can not execute a script with write flag using *_ro command.");
     }
+    if !flags.has(Flags::NO_WRITES) && core.shared.refusing.load(Ordering::Relaxed) != 0 {
+        return Some(save_points::SNAPSHOT_FAILED_SCRIPT);
+    }
     if !flags.has(Flags::ALLOW_OOM | Flags::NO_WRITES) && is_memory_short(core) {
         return Some(
             "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
@@ -241,6 +245,10 @@ impl Runner<'_, '_> {
         }
         if !self.may_write && row.flags.has(flag::WRITE | flag::MAY_REPLICATE) {
             return refuse("Write commands are not allowed from read-only scripts.");
+        }
+        let refusing = self.core.shared.refusing.load(Ordering::Relaxed);
+        if refusing != 0 && row.flags.has(flag::WRITE) {
+            return Err(Refusal([b"-", save_points::refusal_text(refusing).as_bytes()].concat()));
         }
         if self.is_short && !self.wrote && row.flags.has(flag::DENYOOM) {
             return refuse("-OOM command not allowed when used memory > 'maxmemory'.");

@@ -10,6 +10,7 @@ pub mod blocking;
 pub mod execute;
 pub mod intake;
 pub mod lending;
+pub mod snapshot;
 pub mod upkeep;
 
 use crate::config::{EvictionPolicy, Settings};
@@ -24,8 +25,10 @@ pub struct Shard {
     pub space: Keyspace,
     /// Effects in order of execution.
     pub log: Log,
-    /// Changes since the last save (`rdb_changes_since_last_save`, summed over cores).
+    /// Changes since the start.
     pub dirty: u64,
+    /// Its part of the snapshot under way.
+    pub walk: Option<Box<snapshot::Walk>>,
 }
 
 impl Shard {

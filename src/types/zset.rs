@@ -18,11 +18,9 @@ use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
 use crate::types::encoding::thin::{Case, Never, Small, Thin};
-use crate::types::encoding::tree::Tree;
 use big::Big;
 use pack::Pack;
 use range::{LexRange, ScoreRange};
-use run::Run;
 
 /// zset-max-listpack-entries and zset-max-listpack-value.
 #[derive(Debug, Clone, Copy)]
@@ -164,12 +162,12 @@ impl ZSet {
         matches!(self.form(), Form::Pack(_))
     }
 
-    /// The order of a large set as it is now, in constant time: later writes copy what they touch. None for a listpack, which is small
-    /// enough to be copied. The pin must stay in the shard.
-    pub fn pin_order(&self) -> Option<Tree<Run>> {
+    /// The set as it is now, for reading in order only ([`ZSet::walk`], [`ZSet::len`]): of a large one in constant time, later writes copy what they
+    /// touch. The pin must stay in the shard.
+    pub fn pin(&self) -> Self {
         match self.form() {
-            Form::Pack(_) => None,
-            Form::Big(big) => Some(big.pin()),
+            Form::Pack(pack) => Self { repr: Thin::new(Case::Small(pack.clone())) },
+            Form::Big(big) => Self { repr: Thin::new(Case::Large(Box::new(big.pin()))) },
         }
     }
 

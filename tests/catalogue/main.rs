@@ -30,9 +30,6 @@ const LATER: &[(&str, &str)] = &[
     ("sync", "replication"),
     ("failover", "replication"),
     ("bgrewriteaof", "persistence"),
-    ("bgsave", "persistence"),
-    ("save", "persistence"),
-    ("lastsave", "persistence"),
 ];
 
 /// Commands whose arity 7.2 changed, and why.

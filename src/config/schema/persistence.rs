@@ -9,14 +9,12 @@ pub(super) static ROWS: &[Directive] = &[
         "3600 1 300 100 60 10000",
         "snapshot after so many seconds and changes",
     )
-    .flags(MULTI_ARG)
-    .accepted(),
+    .flags(MULTI_ARG),
     checked_text("dbfilename", "dump.rdb", false, check::dbfilename, "file name of the snapshot")
-        .flags(PROTECTED)
-        .accepted(),
-    yes_no("stop-writes-on-bgsave-error", true, "refuse writes after a failed snapshot").accepted(),
-    yes_no("rdbcompression", true, "compress strings in snapshots").accepted(),
-    yes_no("rdbchecksum", true, "checksum at the end of snapshots").flags(IMMUTABLE).accepted(),
+        .flags(PROTECTED),
+    yes_no("stop-writes-on-bgsave-error", true, "refuse writes after a failed snapshot"),
+    yes_no("rdbcompression", true, "compress strings in snapshots"),
+    yes_no("rdbchecksum", true, "checksum at the end of snapshots").flags(IMMUTABLE),
     yes_no("rdb-del-sync-files", false, "delete snapshots of replication when not needed").accepted(),
     yes_no("rdb-save-incremental-fsync", true, "fsync snapshots as they grow").accepted(),
     yes_no("appendonly", false, "keep an append-only file").flags(DENY_LOADING).accepted(),

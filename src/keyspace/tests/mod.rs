@@ -1,5 +1,6 @@
 //! Tests of the keyspace: seeded random ones against simple models. `SEED=` repeats one.
 mod behaviour;
+mod cut;
 mod digests;
 mod fields;
 mod model;

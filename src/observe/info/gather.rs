@@ -105,6 +105,8 @@ pub struct Totals {
     pub sums: Sums,
     /// CPU of core 0's thread: user and system microseconds.
     pub main_thread_usec: (u64, u64),
+    /// Of core 0.
+    pub snapshots: super::persistence::Snapshots,
 }
 
 /// Counters that are simply added up.
@@ -188,6 +190,7 @@ impl Totals {
         self.cores.push(own);
         self.cores.sort_unstable_by_key(|core| core.core);
         if core.id() == 0 {
+            self.snapshots = super::persistence::Snapshots::of(core);
             self.main_thread_usec = super::server::usage(libc::RUSAGE_THREAD);
         }
     }

@@ -1,6 +1,6 @@
 //! `# Persistence` and `# Keyspace`.
 //!
-//! Nothing is saved yet: the fields of snapshots and the append-only file are those of a server that never saved; changes are counted.
+//! [`Snapshots`] are core 0's figures, taken when INFO visits it. There is no fork: the fields of copy-on-write are 0.
 //! Databases without keys are left out, as in redis. Bounds: one line per database.
 
 use std::sync::atomic::Ordering;
@@ -9,33 +9,76 @@ use super::{Totals, line};
 use crate::base::clock;
 use crate::session::core::Core;
 
+/// What core 0 knows of snapshots.
+#[derive(Default)]
+pub struct Snapshots {
+    /// Keys written and keys at the cut, of the one under way.
+    progress: Option<(u64, u64)>,
+    saving_for_s: Option<u64>,
+    rewriting_for_s: Option<u64>,
+    has_failed: bool,
+    took_s: Option<u64>,
+    begun: u64,
+    /// Changes that are saved.
+    dirty: u64,
+}
+
+impl Snapshots {
+    /// On core 0.
+    pub fn of(core: &Core) -> Self {
+        let (job, past) = (core.saving.job.as_ref(), &core.saving.past);
+        let age_s = |is_base| {
+            let job = job.filter(|job| job.is_base == is_base);
+            job.map(|job| core.now_ms.saturating_sub(job.started_ms) / 1000)
+        };
+        Snapshots {
+            progress: job.map(|job| (job.keys_done, job.keys)),
+            saving_for_s: age_s(false),
+            rewriting_for_s: age_s(true),
+            has_failed: !past.is_ok,
+            took_s: past.took_s,
+            begun: past.begun,
+            dirty: past.dirty,
+        }
+    }
+}
+
+fn seconds(value: Option<u64>) -> i64 {
+    value.map_or(-1, |seconds| seconds as i64)
+}
+
+fn status(has_failed: bool) -> &'static str {
+    if has_failed { "err" } else { "ok" }
+}
+
 pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
-    let started_s = (core.shared.identity.started_ms as i64 + core.wall_offset_ms) / 1000;
+    let snapshots = &totals.snapshots;
+    let (done, keys) = snapshots.progress.unwrap_or((0, 0));
     text.push_str("# Persistence\r\n");
     line(text, "loading", u8::from(core.loading.is_on));
     line(text, "async_loading", 0);
     line(text, "current_cow_peak", 0);
     line(text, "current_cow_size", 0);
     line(text, "current_cow_size_age", 0);
-    line(text, "current_fork_perc", "0.00");
-    line(text, "current_save_keys_processed", 0);
-    line(text, "current_save_keys_total", 0);
-    line(text, "rdb_changes_since_last_save", totals.sums.dirty);
-    line(text, "rdb_bgsave_in_progress", 0);
-    line(text, "rdb_last_save_time", started_s);
-    line(text, "rdb_last_bgsave_status", "ok");
-    line(text, "rdb_last_bgsave_time_sec", -1);
-    line(text, "rdb_current_bgsave_time_sec", -1);
-    line(text, "rdb_saves", 0);
+    line(text, "current_fork_perc", format!("{:.2}", done as f64 * 100.0 / keys.max(1) as f64));
+    line(text, "current_save_keys_processed", done);
+    line(text, "current_save_keys_total", keys);
+    line(text, "rdb_changes_since_last_save", totals.sums.dirty.saturating_sub(snapshots.dirty));
+    line(text, "rdb_bgsave_in_progress", u8::from(snapshots.saving_for_s.is_some()));
+    line(text, "rdb_last_save_time", core.shared.last_save_s.load(Ordering::Relaxed));
+    line(text, "rdb_last_bgsave_status", status(snapshots.has_failed));
+    line(text, "rdb_last_bgsave_time_sec", seconds(snapshots.took_s));
+    line(text, "rdb_current_bgsave_time_sec", seconds(snapshots.saving_for_s));
+    line(text, "rdb_saves", snapshots.begun);
     line(text, "rdb_last_cow_size", 0);
     let progress = &core.shared.loading;
     line(text, "rdb_last_load_keys_expired", progress.keys_expired.load(Ordering::Relaxed));
     line(text, "rdb_last_load_keys_loaded", progress.keys_loaded.load(Ordering::Relaxed));
     line(text, "aof_enabled", 0);
-    line(text, "aof_rewrite_in_progress", 0);
+    line(text, "aof_rewrite_in_progress", u8::from(snapshots.rewriting_for_s.is_some()));
     line(text, "aof_rewrite_scheduled", 0);
     line(text, "aof_last_rewrite_time_sec", -1);
-    line(text, "aof_current_rewrite_time_sec", -1);
+    line(text, "aof_current_rewrite_time_sec", seconds(snapshots.rewriting_for_s));
     line(text, "aof_last_bgrewrite_status", "ok");
     line(text, "aof_rewrites", 0);
     line(text, "aof_rewrites_consecutive_failures", 0);

@@ -86,11 +86,14 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
+/// Type, key and bytes of the value.
+pub type Opened<'a> = (u8, Cow<'a, [u8]>, &'a [u8]);
+
 /// Type, key and bytes of the value of an [`Item::Entry`]'s record.
 ///
 /// # Errors
 /// The key does not decompress; nothing else can be wrong with a record of the [`Reader`].
-pub fn open_record(record: &[u8]) -> Loaded<(u8, Cow<'_, [u8]>, &[u8])> {
+pub fn open_record(record: &[u8]) -> Loaded<Opened<'_>> {
     let mut rest = record;
     let mut from = Decoder::new(&mut rest);
     let (kind, key) = (from.byte()?, from.string()?);

@@ -39,6 +39,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         acl::CONTROLS,
         scripting::CONTROLS,
         functions::CONTROLS,
+        super::save_points::CONTROLS,
     ];
     lists.concat()
 }

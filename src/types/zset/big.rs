@@ -33,9 +33,9 @@ impl Big {
         self.bytes + self.order.heap_bytes()
     }
 
-    /// The order as it is now; later writes copy what they touch. Must stay in the shard.
-    pub fn pin(&self) -> Tree<Run> {
-        self.order.pin()
+    /// The order as it is now, without the table: for walks; later writes copy what they touch. Must stay in the shard.
+    pub fn pin(&self) -> Self {
+        Self { order: self.order.pin(), ..Self::default() }
     }
 
     /// Reads and clears the mark that something changed.

@@ -1,7 +1,5 @@
 //! Sorted sets against a plain sorted vector: contents, ranks, ranges, removal, scanning, bytes, freeing, pins.
-use super::run::Run;
 use super::*;
-use crate::types::encoding::tree::Leaf;
 use std::collections::BTreeMap;
 
 const PLAIN: AddRule = AddRule { nx: false, xx: false, gt: false, lt: false, incr: false };
@@ -177,8 +175,9 @@ fn a_write_beside_a_pin_copies_one_run_and_its_path() {
         let score = index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
         set.add(format!("member:{index}").as_bytes(), score as f64, PLAIN, &limits);
     }
-    let pin = set.pin_order().unwrap();
-    let (first, len) = (pin.iter().next().map(Run::slots).map(<[_]>::len), pin.len());
+    let pin = set.pin();
+    let (first, len) =
+        (pin.iter().next().map(|(member, score)| (member.to_bytes().into_owned(), score)), pin.len());
     let before = crate::base::memory::taken_by_thread();
     let start = std::time::Instant::now();
     set.add(b"member:500000", 12.5, PLAIN, &limits);
@@ -186,8 +185,9 @@ fn a_write_beside_a_pin_copies_one_run_and_its_path() {
     println!("one write beside a pin: {copied} bytes copied, {took:?}");
     // The run it left, the run it came to, and up to three inner nodes of 64 children each.
     assert!(copied < 24_000, "{copied} bytes");
-    assert_eq!((pin.len(), pin.iter().next().map(|run| run.count())), (len, first));
-    assert_eq!(pin.iter().map(Leaf::count).sum::<usize>(), 1_000_000);
+    let now = pin.iter().next().map(|(member, score)| (member.to_bytes().into_owned(), score));
+    assert_eq!((pin.len(), now), (len, first));
+    assert_eq!(pin.walk(0, 1_000_000, false).count(), 1_000_000);
     assert_eq!(set.rank(b"member:500000").map(|found| found.1), Some(12.5));
     let per_member = set.heap_bytes() / 1_000_000;
     println!("{per_member} bytes a member");

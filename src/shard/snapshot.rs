@@ -1,0 +1,165 @@
+//! A core's part of a snapshot: its share of the cut, walked in budgeted steps and written into chunks.
+//!
+//! `session::saving` opens the cut on all shards at once and calls [`step`] from the core's upkeep until the last chunk; calls `keyspace::cut` for entries, `rdb` for their bytes.
+//! ```text
+//! pre-images first (they take room), then the tables:   entry -> [SELECTDB] head value -> chunk -> when CHUNK bytes are full, away with it
+//! a bulky value:  pinned entry -> Saver, a slice per step, the chunk may end in the middle of it (`Chunk::is_whole`)
+//! ```
+//! Invariant: every chunk that begins between two entries names its database, so chunks of any cores may follow each other. Bounds: [`step`] ends about `budget_us` after it began,
+//! an entry of `cut::BULKY` bytes later at most. Why pre-images are kept as entries and not written at once: compressing is the dear part, and a client's write does not wait for it.
+
+use super::Shard;
+use crate::base::crc64::crc64;
+use crate::base::ticks;
+use crate::keyspace::{Entry, Freshness, OwnedEntry};
+use crate::rdb::encode::{Encoder, Style};
+use crate::rdb::file::write::{self, Recency};
+use crate::rdb::save::{Saver, type_of};
+
+/// Bytes of a chunk, about.
+const CHUNK: usize = 256 * 1024;
+/// Entries asked of the walk between two looks at the clock.
+const WANT: usize = 32;
+/// Bytes written of a bulky value between two looks at the clock.
+const SLICE: usize = 32 * 1024;
+
+/// How a snapshot is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// rdbcompression, and the wall clock at the cut.
+    pub style: Style,
+    /// rdbchecksum.
+    pub checksum: bool,
+    /// LRU or LFU of each key is written, as maxmemory-policy asks.
+    pub recency: bool,
+    /// Internal time of the cut, ms.
+    pub now_ms: u64,
+}
+
+/// A piece of the file.
+pub struct Chunk {
+    /// What to write.
+    pub bytes: Vec<u8>,
+    /// Their CRC-64 alone; 0 without checksums.
+    pub sum: u64,
+    /// Entries ended in it.
+    pub keys: u64,
+    /// It ends between two entries: another core's chunk may follow.
+    pub is_whole: bool,
+    /// The core has no more.
+    pub is_last: bool,
+}
+
+/// A value that is written in slices.
+struct Current {
+    entry: OwnedEntry,
+    saver: Saver,
+}
+
+/// See the module's text.
+pub struct Walk {
+    /// Of which snapshot.
+    pub number: u64,
+    manner: Manner,
+    bytes: Vec<u8>,
+    db: Option<usize>,
+    keys: u64,
+    current: Option<Current>,
+    /// Nobody wants it any more: it is walked to the end all the same, so that no entry is left unseen.
+    is_discarding: bool,
+}
+
+impl Walk {
+    /// A walk of the cut that has just been opened.
+    pub fn new(number: u64, manner: Manner) -> Walk {
+        Walk { number, manner, bytes: Vec::new(), db: None, keys: 0, current: None, is_discarding: false }
+    }
+
+    /// Nobody wants it any more.
+    pub fn discard(&mut self) {
+        self.is_discarding = true;
+        self.bytes = Vec::new();
+    }
+
+    fn head(&mut self, db: usize, entry: Entry<'_>, freshness: &Freshness) {
+        if self.db != Some(db) {
+            write::select_db(&mut self.bytes, db);
+            self.db = Some(db);
+        }
+        let wall_ms = |ms: u64| (ms as i64).saturating_add(self.manner.style.wall_offset_ms);
+        let recency = self.manner.recency.then(|| match freshness.lfu {
+            true => Recency::Freq(freshness.frequency(entry.lru(), self.manner.now_ms).min(255) as u8),
+            false => Recency::IdleS(freshness.idle_ms(entry.lru(), self.manner.now_ms) / 1000),
+        });
+        let kind = type_of(entry.value());
+        write::entry_head(&mut self.bytes, kind, entry.key(), entry.expire_at().map(wall_ms), recency);
+    }
+
+    fn put(&mut self, db: usize, entry: Entry<'_>, freshness: &Freshness) {
+        if self.is_discarding {
+            return;
+        }
+        self.head(db, entry, freshness);
+        let mut out = Encoder::new(&mut self.bytes, self.manner.style);
+        Saver::new().step(entry.value(), &mut out, usize::MAX);
+        self.keys += 1;
+    }
+
+    fn seal(&mut self, is_last: bool) -> Chunk {
+        let bytes = std::mem::replace(
+            &mut self.bytes,
+            Vec::with_capacity(if is_last { 0 } else { CHUNK + CHUNK / 8 }),
+        );
+        let sum = if self.manner.checksum { crc64(0, &bytes) } else { 0 };
+        self.db = None;
+        Chunk { bytes, sum, keys: std::mem::take(&mut self.keys), is_whole: self.current.is_none(), is_last }
+    }
+}
+
+/// Goes on for about `budget_us`; what is full is added to `full`. False when this core's part is over, or there is none.
+pub fn step(shard: &mut Shard, budget_us: u64, full: &mut Vec<Chunk>) -> bool {
+    let Some(mut walk) = shard.walk.take() else { return false };
+    let (started, budget) = (ticks::now(), budget_us * ticks::per_us());
+    let freshness = shard.space.common.freshness;
+    let more = loop {
+        if !advance(shard, &mut walk, &freshness) {
+            break false;
+        }
+        if walk.bytes.len() >= CHUNK {
+            full.push(walk.seal(false));
+        }
+        if ticks::now().wrapping_sub(started) > budget {
+            break true;
+        }
+    };
+    match more {
+        true => shard.walk = Some(walk),
+        false => full.push(walk.seal(true)),
+    }
+    more
+}
+
+/// One thing more; false when nothing is left.
+fn advance(shard: &mut Shard, walk: &mut Walk, freshness: &Freshness) -> bool {
+    if let Some(mut current) = walk.current.take() {
+        let mut out = Encoder::new(&mut walk.bytes, walk.manner.style);
+        if !walk.is_discarding && !current.saver.step(current.entry.view().value(), &mut out, SLICE) {
+            walk.current = Some(current);
+            return true;
+        }
+        walk.keys += 1;
+        shard.space.let_go(current.entry);
+        return true;
+    }
+    if let Some((db, entry)) = shard.space.take_saved() {
+        if entry.heap_bytes() < crate::keyspace::BULKY || walk.is_discarding {
+            walk.put(db, entry.view(), freshness);
+            shard.space.let_go(entry);
+        } else {
+            walk.head(db, entry.view(), freshness);
+            walk.current = Some(Current { entry, saver: Saver::new() });
+        }
+        return true;
+    }
+    shard.space.walk_cut(WANT, |db, entry| walk.put(db, entry, freshness))
+}
