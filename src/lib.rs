@@ -136,6 +136,7 @@ pub mod effect;
 pub mod keyspace;
 pub mod limits;
 pub mod observe;
+pub mod persist;
 pub mod rdb;
 pub mod resp;
 pub mod runtime;
