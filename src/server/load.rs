@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use glommio::io::{DmaFile, DmaStreamReader, DmaStreamReaderBuilder, ReadResult};
 
+use super::load_aof::{self, Files};
 use crate::base::slot::key_slot;
 use crate::base::{clock, ticks};
 use crate::command::SlotMap;
@@ -26,6 +27,7 @@ use crate::command::keys::payload::limits_of;
 use crate::command::script::function;
 use crate::config::Settings;
 use crate::observe::log::{notice, warning};
+use crate::persist::storage::error_text;
 use crate::rdb::file::{FileError, Item, Reader, open_record};
 use crate::session::core::Core;
 use crate::session::loading::{Delivery, Ledger};
@@ -60,18 +62,20 @@ pub enum LoadError {
 }
 
 /// What there is to load.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Plan {
     /// Nothing.
     Nothing,
     /// A snapshot.
     Snapshot(PathBuf, u64),
+    /// An append-only file.
+    Log(Box<Files>),
 }
 
 impl Plan {
     /// Whether there is nothing to load.
     pub fn is_empty(&self) -> bool {
-        *self == Plan::Nothing
+        matches!(self, Plan::Nothing)
     }
 
     /// Bytes of all files.
@@ -79,6 +83,7 @@ impl Plan {
         match self {
             Plan::Nothing => 0,
             Plan::Snapshot(_, bytes) => *bytes,
+            Plan::Log(files) => files.total_bytes(),
         }
     }
 }
@@ -87,15 +92,15 @@ impl Plan {
 ///
 /// Errors: a file is there and cannot be read.
 pub fn plan(settings: &Settings) -> Result<Plan, String> {
+    if settings.appendonly {
+        // As redis: where there is to be an append-only file, the snapshot does not count.
+        return Ok(load_aof::plan(settings)?.map_or(Plan::Nothing, |files| Plan::Log(Box::new(files))));
+    }
     let path = PathBuf::from(&settings.dbfilename);
     match std::fs::File::open(&path).and_then(|file| file.metadata()) {
         Ok(found) => Ok(Plan::Snapshot(path, found.len())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Plan::Nothing),
-        Err(error) => {
-            let text = error.to_string();
-            let reason = text.split(" (os error").next().unwrap_or(&text);
-            Err(format!("Fatal error loading the DB: {reason}. Exiting. (file {})", path.display()))
-        }
+        Err(error) => Err(cannot_read(&path, &error)),
     }
 }
 
@@ -108,6 +113,10 @@ pub async fn at_start(core: &SharedCore, plan: &Plan) -> Result<(), LoadError> {
         Plan::Nothing => Ok(()),
         Plan::Snapshot(path, _) => load_snapshot(core, path, How::AT_START).await.map(|_| {
             notice(&format!("DB loaded from disk: {:.3} seconds", began.elapsed().as_secs_f64()));
+        }),
+        Plan::Log(files) => load_aof::load(core, files).await.map(|log| {
+            notice(&format!("DB loaded from append only file: {:.3} seconds", began.elapsed().as_secs_f64()));
+            core.borrow_mut().loading.log = Some(Box::new(log));
         }),
     };
     core.borrow_mut().bulk_tasks -= 1;
@@ -129,28 +138,45 @@ pub struct How {
 impl How {
     /// Of a primary that starts.
     pub const AT_START: How = How { skips_expired: true, replaces: false };
+    /// Of the head of an append-only file: the commands behind it count on every key.
+    pub const PREAMBLE: How = How { skips_expired: false, replaces: false };
 }
 
 /// Loads a snapshot file; says in the log how it went.
 pub async fn load_snapshot(core: &SharedCore, path: &Path, how: How) -> Result<Tally, LoadError> {
     let mut source = Source::open(path).await?;
     let mut parse = Parse::new(core, path, how);
-    loop {
+    while !parse.reader.is_at_end() {
         let Some(block) = source.next().await? else { break };
-        parse.progress(core, block.len() as u64);
-        for piece in block.chunks(FEED_BYTES) {
-            parse.reader.feed(piece);
-            parse.drain(core).await?;
-        }
-        if parse.reader.is_at_end() {
-            break;
-        }
+        parse.take(core, &block).await?;
     }
     source.close().await;
-    if !parse.reader.is_at_end() {
-        return Err(parse.fatal(parse.reader.cut_short()));
-    }
     parse.finish(core).await
+}
+
+/// Loads the snapshot at the head of an append-only file, whose first block is at hand; what follows it in the blocks read, and where that lies in the file.
+pub async fn load_preamble(
+    core: &SharedCore,
+    source: &mut Source,
+    head: ReadResult,
+    path: &Path,
+    how: How,
+) -> Result<(Vec<u8>, u64), LoadError> {
+    let mut parse = Parse::new(core, path, how);
+    let mut block = Some(head);
+    let mut rest = Vec::new();
+    while let Some(bytes) = block {
+        let taken = parse.take(core, &bytes).await?;
+        if parse.reader.is_at_end() {
+            rest.extend_from_slice(parse.reader.rest());
+            rest.extend_from_slice(&bytes[taken..]);
+            break;
+        }
+        block = source.next().await?;
+    }
+    let position = parse.reader.offset();
+    parse.finish(core).await?;
+    Ok((rest, position))
 }
 
 /// A file, read ahead.
@@ -163,7 +189,7 @@ impl Source {
     /// Opens a file for reading from its start.
     pub async fn open(path: &Path) -> Result<Source, LoadError> {
         let opened = DmaFile::open(path).await;
-        let file = opened.map_err(|error| LoadError::Fatal(cannot_read(path, &error.to_string())))?;
+        let file = opened.map_err(|error| LoadError::Fatal(cannot_read(path, &error.into())))?;
         let reader = DmaStreamReaderBuilder::new(file)
             .with_buffer_size(READ_BYTES)
             .with_read_ahead(READS_AHEAD)
@@ -174,7 +200,7 @@ impl Source {
     /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<ReadResult>, LoadError> {
         let read = self.reader.get_buffer_aligned(READ_BYTES as u64).await;
-        let block = read.map_err(|error| LoadError::Fatal(cannot_read(&self.path, &error.to_string())))?;
+        let block = read.map_err(|error| LoadError::Fatal(cannot_read(&self.path, &error.into())))?;
         Ok(Some(block).filter(|block| !block.is_empty()))
     }
 
@@ -184,7 +210,8 @@ impl Source {
     }
 }
 
-fn cannot_read(path: &Path, reason: &str) -> String {
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    let reason = error.raw_os_error().map_or_else(|| error.to_string(), error_text);
     format!("Fatal error loading the DB: {reason}. Exiting. (file {})", path.display())
 }
 
@@ -229,10 +256,23 @@ impl Parse {
         }
     }
 
-    /// Counts bytes read, for INFO.
-    fn progress(&self, core: &SharedCore, bytes: u64) {
+    /// Takes a block of the file, up to the snapshot's end; how many bytes that were.
+    async fn take(&mut self, core: &SharedCore, block: &[u8]) -> Result<usize, LoadError> {
+        core.borrow().shared.loading.add(block.len() as u64);
+        let mut taken = 0;
+        while taken < block.len() && !self.reader.is_at_end() {
+            let piece = &block[taken..][..FEED_BYTES.min(block.len() - taken)];
+            self.reader.feed(piece);
+            taken += piece.len();
+            self.drain(core).await?;
+            self.progress(core);
+        }
+        Ok(taken)
+    }
+
+    /// Tells INFO what has come of the records.
+    fn progress(&self, core: &SharedCore) {
         let (progress, tally) = (&core.borrow().shared.loading, self.ledger.tally());
-        progress.loaded_bytes.fetch_add(bytes, Ordering::Relaxed);
         progress.keys_loaded.store(tally.loaded, Ordering::Relaxed);
         progress.keys_expired.store(tally.expired, Ordering::Relaxed);
     }
@@ -250,7 +290,7 @@ impl Parse {
             if self.owed_us >= 1000 {
                 let owed = std::mem::take(&mut self.owed_us);
                 self.deliver_all(core);
-                self.progress(core, 0);
+                self.progress(core);
                 glommio::timer::sleep(Duration::from_micros(owed as u64)).await;
             }
             wait_until(core, |_| (0..self.batches.len()).all(|to| self.ledger.under_way(to) < WINDOW))
@@ -337,10 +377,13 @@ impl Parse {
 
     /// Everything is parsed: waits until it is in the shards, then says so.
     async fn finish(mut self, core: &SharedCore) -> Result<Tally, LoadError> {
+        if !self.reader.is_at_end() {
+            return Err(self.fatal(self.reader.cut_short()));
+        }
         self.deliver_all(core);
         wait_until(core, |_| (0..self.batches.len()).all(|to| self.ledger.under_way(to) == 0)).await?;
         self.look_at_ledger()?;
-        self.progress(core, 0);
+        self.progress(core);
         if self.reader.version() >= SUMMED_FROM && !self.reader.has_checksum() {
             notice("RDB file was saved with checksum disabled: no check performed.");
         }

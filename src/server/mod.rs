@@ -7,6 +7,7 @@ mod boot;
 mod daemon;
 mod listen;
 mod load;
+mod load_aof;
 mod network;
 mod registry;
 mod save;

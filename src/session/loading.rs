@@ -15,6 +15,7 @@ use super::multi::Multi;
 use crate::base::ticks;
 use crate::command::row::{Row, flag};
 use crate::limits::MAX_CORES;
+use crate::persist::manifest::Manifest;
 use crate::shard::intake::{Batch, Fault, Intake, Tally};
 
 /// What redis says instead of a reply.
@@ -49,6 +50,11 @@ impl Progress {
         self.loaded_bytes.store(0, Ordering::Relaxed);
         self.used_memory.store(0, Ordering::Relaxed);
         self.is_on.store(true, Ordering::Relaxed);
+    }
+
+    /// So many more bytes were read.
+    pub fn add(&self, bytes: u64) {
+        self.loaded_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// It is over.
@@ -145,12 +151,31 @@ pub struct Delivery {
     pub driver: usize,
 }
 
+/// What loading an append-only file has found, for whoever goes on writing it.
+#[derive(Clone, Debug)]
+pub struct LoadedLog {
+    /// As loaded.
+    pub manifest: Manifest,
+    /// Paths of interrupted work, to be deleted.
+    pub rubbish: Vec<String>,
+    /// Whole bytes of the last file.
+    pub last_len: u64,
+    /// What is behind them is to be cut off.
+    pub is_torn: bool,
+    /// Whole bytes of the base.
+    pub base_bytes: u64,
+    /// Likewise of all incremental files.
+    pub incr_bytes: u64,
+}
+
 /// What a core knows of loading.
 #[derive(Default)]
 pub struct Loading {
     /// Data is being loaded: most commands are refused, nothing expires.
     pub is_on: bool,
     deliveries: VecDeque<Delivery>,
+    /// The append-only file that was loaded, until it is taken (on the driver's core).
+    pub log: Option<Box<LoadedLog>>,
     /// The driver, if it runs on this core and waits.
     waker: Option<Waker>,
 }
