@@ -35,6 +35,7 @@ pub struct Files {
     rubbish: Vec<String>,
     load: Vec<ToLoad>,
     takes_torn: bool,
+    was_moved: bool,
 }
 
 impl Files {
@@ -53,22 +54,19 @@ fn io_text(error: &std::io::Error) -> String {
 /// Errors: the last line of the log.
 pub fn plan(settings: &Settings) -> Result<Option<Files>, String> {
     let names = Names { directory: settings.appenddirname.clone(), append: settings.appendfilename.clone() };
-    let mut plan = look(&names)?;
+    let (mut plan, mut was_moved) = (look(&names)?, false);
     if plan.upgrades {
         carry_out(&recover::upgrade(&names)).map_err(|error| {
             format!("Error trying to upgrade the AOF file {}: {}", names.append, io_text(&error))
         })?;
-        notice(&format!(
-            "Successfully migrated an old-style AOF file ({}) into the AOF directory ({}).",
-            names.append, names.directory
-        ));
         plan = look(&names)?;
+        was_moved = true;
     }
     if plan.load.is_empty() {
         return Ok(None);
     }
     let recover::Plan { manifest, load, rubbish, .. } = plan;
-    Ok(Some(Files { names, manifest, rubbish, load, takes_torn: settings.aof_load_truncated }))
+    Ok(Some(Files { names, manifest, rubbish, load, takes_torn: settings.aof_load_truncated, was_moved }))
 }
 
 /// What lies on the disk, judged.
@@ -144,6 +142,12 @@ pub async fn load(core: &SharedCore, files: &Files) -> Result<LoadedLog, LoadErr
         base_bytes: 0,
         incr_bytes: 0,
     };
+    if files.was_moved {
+        let Names { append, directory } = &files.names;
+        notice(&format!(
+            "Successfully migrated an old-style AOF file ({append}) into the AOF directory ({directory})."
+        ));
+    }
     for file in &files.load {
         let began = Instant::now();
         let end = load_file(core, files, file, &mut log).await?;

@@ -26,6 +26,7 @@ use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::keyspace::Freshness;
 use crate::limits::{BUSY_WAIT_US, IDLE_WAIT_US, MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
+use crate::observe::log::warning;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -528,7 +529,11 @@ impl Core {
             info.assume_init().ssi_signo as i32
         };
         let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
-        crate::observe::log::warning(&format!("Received {name} scheduling shutdown..."));
+        match self.loading.is_on {
+            true => warning("Received shutdown signal during loading, scheduling shutdown."),
+            false => warning(&format!("Received {name} scheduling shutdown...")),
+        }
+        warning("User requested shutdown...");
         self.stop();
     }
 

@@ -69,8 +69,6 @@ const COMMANDS: &[&str] = &[
     "WAIT 0 0",
     "SHUTDOWN foo",
     "SHUTDOWN ABORT",
-    "CLIENT PAUSE 1",
-    "CLIENT UNPAUSE",
     "SLOWLOG LEN",
     "LATENCY LATEST",
     "ACL WHOAMI",

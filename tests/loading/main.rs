@@ -5,9 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
-#[allow(dead_code)]
 mod support;
 
+mod append_only;
 mod gate;
 mod node;
 mod snapshots;

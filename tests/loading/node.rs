@@ -138,11 +138,6 @@ impl Node {
         status.code().unwrap_or_else(|| -status.signal().unwrap_or(99))
     }
 
-    /// Whether it still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
     /// DEBUG DIGEST.
     pub fn digest(&self) -> String {
         match self.connect().run("DEBUG DIGEST") {

