@@ -4,7 +4,7 @@
 //! `tests` on a simulated disk that forgets, reorders and tears whatever was not synced.
 //!
 //! - [`manifest`]: redis 7's list of append-only files. [`recover`]: what to load at start, what is rubbish.
-//! - [`aof::Journal`]: when what is written, synced, rotated, installed. [`aof::scan`]: a file's bytes as whole units. [`aof::rewrite`]: a value as commands.
+//! - [`aof::Journal`]: when what is written, synced, rotated, installed. [`aof::scan`]: a file's bytes as whole units. `effect::Rewriter`: a value as commands.
 //!
 //! Invariant: what [`aof::Journal::durable`] covers is read back by [`recover`] and [`aof::scan`] after a crash at any instant.
 pub mod aof;

@@ -56,6 +56,8 @@ enum Phase {
     Writing,
     /// Cutting off so many bytes of it.
     Cutting(u64),
+    /// Making the cut last, so that no sector of the failed write can turn up between those of the next.
+    Settling,
     /// Until then.
     Waiting(u64),
 }
@@ -163,8 +165,17 @@ impl Journal {
     pub(super) fn group_done(&mut self, outcome: Outcome) {
         let Some(group) = &mut self.group else { return };
         group.ticket = None;
-        if let Phase::Cutting(written) = group.phase {
-            return self.cut_done(outcome.whole(0), written);
+        match group.phase {
+            Phase::Cutting(written) => return self.cut_done(outcome.whole(0), written),
+            Phase::Settling => {
+                match (outcome.whole(0), &self.file) {
+                    (Err(errno), _) => self.sync_failed(errno),
+                    (Ok(()), Some(file)) => self.note_synced(self.written, file.len),
+                    (Ok(()), None) => {}
+                }
+                return self.wait_or_exit();
+            }
+            _ => {}
         }
         let wanted = group.payload.len - group.skip;
         match outcome {
@@ -247,8 +258,14 @@ impl Journal {
             if let Some(group) = &mut self.group {
                 group.skip += written;
             }
+            return self.wait_or_exit();
         }
-        self.wait_or_exit();
+        let Some(id) = self.file.as_ref().map(|file| file.id) else { return };
+        let ticket = self.ask(Op::Sync { file: id });
+        if let Some(group) = &mut self.group {
+            group.phase = Phase::Settling;
+            group.ticket = Some(ticket);
+        }
     }
 
     fn wait_or_exit(&mut self) {

@@ -58,7 +58,7 @@ pub fn later_synced(tail: &[u8], from: u64) -> u64 {
         let Some(body) = usize::try_from(group.len).ok().and_then(|len| rest[end + 1..].get(..len)) else {
             continue;
         };
-        if crc64(0, body) == group.crc {
+        if group.len == 0 || crc64(0, body) == group.crc {
             most = most.max(group.synced);
         }
     }

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use super::Names;
 use super::append::OpenFile;
 use super::frame;
-use super::journal::{Action, Event, Journal, Level, Start, State};
+use super::journal::{Action, Event, Journal, Last, Level, Start, State};
+use super::words::describe;
 use crate::persist::manifest::{Manifest, file_name, temp_name};
-use crate::persist::storage::{FileId, Op, Outcome, Payload, Slice, Ticket, error_text};
+use crate::persist::storage::{FileId, Op, Outcome, Payload, Slice, Ticket};
 
 /// An operation behind the commit that failed is tried again after this.
 const RETRY_US: u64 = 1_000_000;
@@ -187,7 +188,7 @@ impl Journal {
             job.steps.push_back(Op::Write { file, at: 0, payload, skip: 0, sync: true });
             job.steps.push_back(Op::Close { file });
         }
-        let (len, is_torn) = start.last;
+        let Last { len, is_torn, crc } = start.last;
         match next.incrs.pop() {
             Some(last) => {
                 if let [before @ .., _] = &start.manifest.incrs[..] {
@@ -201,7 +202,7 @@ impl Journal {
                     job.steps.push_back(Op::Truncate { file: id, len });
                 }
                 job.steps.push_back(Op::Sync { file: id });
-                self.add_first_line(job, OpenFile { id, seq: last.seq, len, synced_len: len });
+                self.add_first_line(job, OpenFile { id, seq: last.seq, len, synced_len: len }, crc);
                 next.incrs.push(last);
             }
             None => self.add_new_file(job, &mut next),
@@ -217,13 +218,13 @@ impl Journal {
         let listed = next.add_incr(&self.names.append);
         let id = self.new_file();
         job.steps.push_back(Op::Open { file: id, path: self.names.path(&listed.name), truncate: true });
-        self.add_first_line(job, OpenFile { id, seq: listed.seq, len: 0, synced_len: 0 });
+        self.add_first_line(job, OpenFile { id, seq: listed.seq, len: 0, synced_len: 0 }, 0);
     }
 
-    /// A group of no bytes, synced: what is torn behind it can be told from damage.
-    fn add_first_line(&mut self, job: &mut Job, mut file: OpenFile) {
+    /// A group of no bytes, synced: what is torn behind it can be told from damage. If the group before it was cut short, this says so: `crc` is that of what was kept.
+    fn add_first_line(&mut self, job: &mut Job, mut file: OpenFile, crc: u64) {
         if self.settings.checksums {
-            let line = frame::Group { at: file.len, len: 0, crc: 0, synced: file.len }.to_line();
+            let line = frame::Group { at: file.len, len: 0, crc, synced: file.len }.to_line();
             let payload = Arc::new(Payload::new(vec![Slice::Own(line)]));
             let (at, len) = (file.len, payload.len);
             job.steps.push_back(Op::Write { file: file.id, at, payload, skip: 0, sync: true });
@@ -291,7 +292,9 @@ impl Journal {
         if self.state == State::Off {
             return true;
         }
-        if !self.stands_at(at) && self.write_error.is_none() {
+        let is_stuck = self.write_error.is_some() && self.sync.is_none();
+        let is_stuck = is_stuck && self.group.as_ref().is_none_or(|group| group.ticket.is_none());
+        if !self.stands_at(at) && !is_stuck {
             return false;
         }
         if let Some(file) = self.file.take() {
@@ -352,7 +355,7 @@ impl Journal {
             Op::MakeDir { .. } if errno == libc::EEXIST => return,
             _ => {}
         }
-        let text = self.describe(&op, outcome, errno);
+        let text = describe(&self.names, &op, outcome, errno);
         self.log(Level::Warning, text);
         self.job_failed(errno, &op);
     }
@@ -477,35 +480,5 @@ impl Journal {
         self.is_flushing = false;
         self.queued_to = self.written;
         Event::TurnedOff
-    }
-
-    /// redis' words for an operation of a job that failed.
-    fn describe(&self, op: &Op, outcome: Outcome, errno: i32) -> String {
-        let why = error_text(errno);
-        let temp = temp_name(&self.names.append);
-        let short = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-        match op {
-            Op::Open { path, .. } if short(path) == temp => {
-                format!("Can't open the AOF manifest file {temp}: {why}")
-            }
-            Op::Open { path, .. } => format!("Can't open the append-only file {}: {why}", short(path)),
-            Op::Write { .. } => match outcome {
-                Outcome::Written(Ok(_), Err(_)) => format!("Fail to fsync the temp AOF file {temp}: {why}."),
-                _ => format!("Error trying to write the temporary AOF manifest file {temp}: {why}"),
-            },
-            Op::Rename { from, to } if short(from) == temp => format!(
-                "Error trying to rename the temporary AOF manifest file {temp} into {}: {why}",
-                short(to)
-            ),
-            Op::Rename { from, to } => {
-                format!("Error trying to rename the temporary AOF base file {from} into {to}: {why}")
-            }
-            Op::SyncDir { path } => format!("Fail to fsync AOF directory {path}: {why}."),
-            Op::MakeDir { path } => format!("Can't open or create append-only dir {path}: {why}"),
-            Op::Sync { .. } => format!("Fail to fsync the AOF file: {why}."),
-            Op::Truncate { .. } => format!("Error truncating the AOF file: {why}"),
-            Op::Unlink { path } => format!("Error removing {path}: {why}"),
-            Op::Close { .. } => format!("Error closing an append-only file: {why}"),
-        }
     }
 }

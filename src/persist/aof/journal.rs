@@ -125,13 +125,24 @@ impl Trouble {
     }
 }
 
+/// How the last incremental file was found: `Scanner::last`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Last {
+    /// Whole bytes.
+    pub len: u64,
+    /// What lies behind is to be cut off.
+    pub is_torn: bool,
+    /// Checksum of what is kept of a group that the file's end cuts off.
+    pub crc: u64,
+}
+
 /// What there is at start.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
     /// As loaded.
     pub manifest: Manifest,
-    /// Whole bytes of the last incremental file, and whether more is to be cut off.
-    pub last: (u64, bool),
+    /// The last incremental file.
+    pub last: Last,
     /// Bytes of the base and of the other incremental files.
     pub sizes: (u64, u64),
     /// If nothing is listed: the bytes of a base of the empty dataset, and whether they are an RDB.

@@ -6,6 +6,7 @@
 //! Invariant: a unit of a group (`frame`) is given out only when the group's checksum is right, or, in a group that the file's end cuts off, when no lost sector can be part of it. So
 //! nothing half-written is applied. Bounds: memory is one group or one unit, whichever is longer, and the piece fed; after damage, the rest of the file. Why groups that are cut off are
 //! not thrown away whole: a file that was merely cut (a copy, a full disk) keeps all commands before the cut, as in redis.
+use super::Last;
 use super::command::{Command, Fault};
 use super::frame::{Group, LINE_MAX, later_synced};
 use crate::base::crc64::crc64;
@@ -68,6 +69,8 @@ pub struct Scanner {
     verified_to: u64,
     /// A group is cut off by the end of the file: no unit may reach beyond this.
     salvaged_to: Option<u64>,
+    /// Checksum of what of that group was given out. The line that goes on behind it must carry it.
+    salvaged_crc: u64,
     trouble: Option<Trouble>,
 }
 
@@ -95,6 +98,7 @@ impl Scanner {
             has_groups: false,
             verified_to: 0,
             salvaged_to: None,
+            salvaged_crc: 0,
             trouble: None,
         }
     }
@@ -113,6 +117,11 @@ impl Scanner {
     /// Position behind the last whole unit.
     pub fn good(&self) -> u64 {
         self.good
+    }
+
+    /// How a journal goes on behind what is whole; `end` is what [`Scanner::finish`] gave.
+    pub fn last(&self, end: End) -> Last {
+        Last { len: self.good, is_torn: end != End::Whole, crc: self.salvaged_crc }
     }
 
     /// The next whole unit; `None` if more bytes are needed, or after damage.
@@ -152,6 +161,9 @@ impl Scanner {
     /// The unit that ends where the scanner stands.
     fn give(&mut self) -> Unit<'_> {
         let (from, at) = (self.start, self.unit_at);
+        if self.salvaged_to.is_some() {
+            self.salvaged_crc = crc64(self.salvaged_crc, &self.buffer[from..self.at]);
+        }
         self.start = self.at;
         self.good = self.position;
         self.unit_at = self.position;
@@ -168,12 +180,20 @@ impl Scanner {
             return false;
         };
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-        if let Some(group) = Group::parse(line).filter(|group| group.at == self.position)
-            && !self.take_group(group, end + 1)
-        {
-            return false;
+        let (len, is_torn) = (end + 1, self.has_groups && is_torn_line(line));
+        match Group::parse(line).filter(|group| group.at == self.position) {
+            Some(group) if !self.take_group(group, len) => return false,
+            Some(_) => {}
+            // Half a group's line, then a lost sector: what follows is none of an annotation's business.
+            None if is_torn => {
+                self.trouble = Some(Trouble::Suspected);
+                return false;
+            }
+            None if self.salvaged_to.is_some() => {
+                self.salvaged_crc = crc64(self.salvaged_crc, &self.buffer[self.at..self.at + len]);
+            }
+            None => {}
         }
-        let len = end + 1;
         if self.in_multi {
             self.buffer.drain(self.at..self.at + len);
         } else {
@@ -189,25 +209,32 @@ impl Scanner {
     /// Judges a group by its bytes, which begin `line` bytes on; false if they are not there yet or wrong.
     fn take_group(&mut self, group: Group, line: usize) -> bool {
         let body_at = self.position + line as u64;
-        let is_cut_off = group.len > self.size.saturating_sub(body_at);
-        if is_cut_off && self.fed < self.size {
-            return false;
-        }
+        let left = self.size.saturating_sub(body_at);
+        let is_cut_off = group.len > left;
+        let rest = &self.buffer[self.at + line..];
+        // Where a group was cut short, the line that says so may reach beyond its end.
+        let seen = left.min(group.len.saturating_add(LINE_MAX as u64));
+        let Some(seen) = usize::try_from(seen).ok().and_then(|len| rest.get(..len)) else { return false };
+        let body = usize::try_from(group.len).ok().and_then(|len| seen.get(..len)).unwrap_or(seen);
         self.has_groups = true;
-        if is_cut_off {
-            self.salvaged_to = Some(self.first_lost_sector().unwrap_or(self.size));
-            if later_synced(&self.buffer[self.at..], self.position) > self.position {
-                self.trouble = Some(Trouble::Certain);
-            }
-            return self.trouble.is_none();
+        let right = if !is_cut_off && (group.len == 0 || crc64(0, body) == group.crc) {
+            Some(group.len)
+        } else {
+            shortened(seen, body_at)
+        };
+        if let Some(len) = right {
+            self.verified_to = body_at + len;
+            return true;
         }
-        let Some(body) = self.buffer[self.at + line..].get(..group.len as usize) else { return false };
-        if crc64(0, body) != group.crc {
+        if !is_cut_off {
             self.trouble = Some(Trouble::Suspected);
             return false;
         }
-        self.verified_to = body_at + group.len;
-        true
+        self.salvaged_to = Some(self.first_lost_sector().unwrap_or(self.size));
+        if later_synced(&self.buffer[self.at..], self.position) > self.position {
+            self.trouble = Some(Trouble::Certain);
+        }
+        self.trouble.is_none()
     }
 
     /// Where the first sector behind the last whole unit begins that holds nothing but zeros.
@@ -249,6 +276,24 @@ impl Scanner {
             }
         }
     }
+}
+
+/// Whether a line can only be the rest of a group's.
+fn is_torn_line(line: &[u8]) -> bool {
+    line.starts_with(b"#GRP:") || line.contains(&0)
+}
+
+/// How much of a group an earlier recovery has kept: it went on behind with an empty group that carries the checksum of what stands before.
+fn shortened(body: &[u8], body_at: u64) -> Option<u64> {
+    let candidates = memchr::memmem::find_iter(body, b"#GRP:");
+    let mut lines = candidates.filter_map(|at| {
+        let end = body[at..].iter().take(LINE_MAX).position(|&byte| byte == b'\n')?;
+        let line = body[at..at + end].strip_suffix(b"\r")?;
+        Group::parse(line)
+            .filter(|group| group.len == 0 && group.at == body_at + at as u64)
+            .map(|group| (at, group))
+    });
+    lines.find(|(at, group)| crc64(0, &body[..*at]) == group.crc).map(|(at, _)| at as u64)
 }
 
 /// redis' words for a tail that may not be cut off.

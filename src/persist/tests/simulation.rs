@@ -5,8 +5,8 @@
 use super::disk::{Disk, Faults};
 use crate::base::prng::Prng;
 use crate::effect::{Batch, append_command};
-use crate::persist::aof::scan::{End, Scanner};
-use crate::persist::aof::{Action, Event, Journal, Names, Policy, Settings, Start};
+use crate::persist::aof::scan::Scanner;
+use crate::persist::aof::{Action, Event, Journal, Last, Names, Policy, Settings, Start};
 use crate::persist::manifest;
 use crate::persist::recover::{Found, plan};
 use crate::persist::storage::{Op, Ticket};
@@ -29,6 +29,24 @@ struct World {
     /// Promised: this stream offset is recoverable.
     promised: u64,
     ended: bool,
+    is_traced: bool,
+}
+
+/// An operation in a line of a trace.
+fn show(op: &Op) -> String {
+    match op {
+        Op::Open { file, path, truncate } => format!("open {file:?} {path} truncate {truncate}"),
+        Op::Write { file, at, payload, skip, sync } => {
+            format!("write {file:?} at {at}, {} bytes, skip {skip}, sync {sync}", payload.len)
+        }
+        Op::Sync { file } => format!("sync {file:?}"),
+        Op::Truncate { file, len } => format!("truncate {file:?} to {len}"),
+        Op::Close { file } => format!("close {file:?}"),
+        Op::Rename { from, to } => format!("rename {from} to {to}"),
+        Op::Unlink { path } => format!("unlink {path}"),
+        Op::MakeDir { path } => format!("mkdir {path}"),
+        Op::SyncDir { path } => format!("sync directory {path}"),
+    }
 }
 
 fn names() -> Names {
@@ -61,6 +79,7 @@ impl World {
             has_faults,
             promised: 0,
             ended: false,
+            is_traced: number("SEED").is_some(),
         }
     }
 
@@ -170,6 +189,9 @@ impl World {
                     let index = self.random.below(self.flying.len() as u64) as usize;
                     let (ticket, op) = self.flying.swap_remove(index);
                     let outcome = self.disk.run(&op, &mut self.random);
+                    if self.is_traced {
+                        eprintln!("{} -> {outcome:?}", show(&op));
+                    }
                     self.journal.done(ticket, outcome);
                 }
             }
@@ -214,18 +236,17 @@ impl World {
             Found { has_directory: true, files: &files, manifest: text.as_deref(), has_old_file: false };
         let plan = plan(&self.names, &found).map_err(|refusal| format!("refused: {refusal}"))?;
         let mut state = 0;
-        let (mut last, mut is_readable) = ((0, false), true);
+        let (mut last, mut is_readable) = (Last::default(), true);
         for (index, file) in plan.load.iter().enumerate() {
             let bytes = self.disk.read(&self.names.path(&file.name)).unwrap_or_default().to_vec();
             let end = self.load(&bytes, file.is_base, &mut state)?;
-            last = (bytes.len() as u64, false);
-            if let Some(at) = end {
-                last = (at, true);
+            last = end;
+            if end.is_torn {
                 let rest_is_empty = plan.load[index + 1..].iter().all(|file| file.size == 0);
                 if !file.is_last && !rest_is_empty {
                     is_readable = false;
                     if !self.disk.sync_failed {
-                        return Err(format!("{} is torn at {at} and is not the last", file.name));
+                        return Err(format!("{} is torn at {} and is not the last", file.name, end.len));
                     }
                     break;
                 }
@@ -243,7 +264,7 @@ impl World {
     }
 
     /// Reads one file; where it is torn, if it is.
-    fn load(&mut self, bytes: &[u8], is_base: bool, state: &mut usize) -> Result<Option<u64>, String> {
+    fn load(&mut self, bytes: &[u8], is_base: bool, state: &mut usize) -> Result<Last, String> {
         let mut scanner = Scanner::new(0, bytes.len() as u64);
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -257,26 +278,35 @@ impl World {
                     *state = count.ok_or("a base that is none")?;
                 } else if self.units.get(*state).is_some_and(|(expected, _)| expected == unit.bytes) {
                     *state += 1;
+                } else if self.disk.sync_failed {
+                    return Ok(Last { len: unit.at, is_torn: true, crc: 0 });
                 } else {
+                    if self.is_traced {
+                        let from = bytes[..unit.at as usize].len().saturating_sub(6000);
+                        eprintln!(
+                            "Settings {:?} {}",
+                            self.settings,
+                            String::from_utf8_lossy(&bytes[from..unit.end as usize]).escape_debug()
+                        );
+                    }
                     return Err(format!("unit at {} is not unit {state} of the stream", unit.at));
                 }
             }
         }
         match scanner.finish() {
-            Ok(End::Whole) => Ok(None),
-            Ok(End::Torn { at, .. }) => Ok(Some(at)),
-            Err(damage) if self.disk.sync_failed => Ok(Some(damage.at)),
-            Err(damage) => Err(format!("damage at {}", damage.at)),
+            Ok(end) => Ok(scanner.last(end)),
+            Err(damage) if self.disk.sync_failed => Ok(Last { len: damage.at, is_torn: true, crc: 0 }),
+            Err(damage) => {
+                if self.is_traced {
+                    let tail = &bytes[damage.at as usize..];
+                    eprintln!("{:?} {}", self.settings, String::from_utf8_lossy(tail).escape_debug());
+                }
+                Err(format!("damage at {}", damage.at))
+            }
         }
     }
 
-    fn begin_life(
-        &mut self,
-        state: usize,
-        last: (u64, bool),
-        manifest: manifest::Manifest,
-        is_readable: bool,
-    ) {
+    fn begin_life(&mut self, state: usize, last: Last, manifest: manifest::Manifest, is_readable: bool) {
         self.units.truncate(state);
         self.promised = 0;
         self.rewrite = None;
@@ -288,12 +318,12 @@ impl World {
         let (mut manifest, mut last) = (manifest, last);
         if !is_readable || manifest.is_empty() {
             // An operator would have to help: this life begins anew.
-            (manifest, last) = (manifest::Manifest::default(), (0, false));
+            (manifest, last) = (manifest::Manifest::default(), Last::default());
             self.disk = Disk::default();
             self.units.clear();
         }
         if manifest.incrs.is_empty() {
-            last = (0, false);
+            last = Last::default();
         }
         let offset = self.offset();
         self.journal = Journal::new(self.names.clone(), self.settings);
@@ -308,7 +338,7 @@ impl World {
 /// Lives of one seed; an error if one of them broke the promise.
 fn run(seed: u64, pretends_sync: bool) -> Result<(), String> {
     let mut world = World::new(seed, pretends_sync);
-    world.begin_life(0, (0, false), manifest::Manifest::default(), true);
+    world.begin_life(0, Last::default(), manifest::Manifest::default(), true);
     for life in 0..3 {
         let steps = world.random.below(150);
         for _ in 0..steps {

@@ -1,1 +1,0 @@
-//! A value as commands.
