@@ -13,6 +13,8 @@
 
 pub mod account;
 pub mod admit;
+pub mod applied;
+pub mod apply;
 pub mod berth;
 pub mod blocking;
 pub mod busy;
@@ -29,6 +31,7 @@ pub mod gate;
 pub mod held_replies;
 pub mod hold;
 pub mod journal;
+pub mod loading;
 pub mod lookahead;
 pub mod multi;
 pub mod offer;
@@ -130,6 +133,8 @@ pub mod client_flag {
     pub const TRACK_CACHING: u32 = 1 << 15;
     /// All that CLIENT TRACKING OFF clears.
     pub const TRACK_ALL: u32 = 0x7f << 9;
+    /// It has no connection: it executes commands that nobody here has sent (`applied`).
+    pub const APPLIES: u32 = 1 << 16;
 }
 
 /// The client's state that commands read and set.
@@ -213,6 +218,8 @@ pub struct Session {
     pub closing: bool,
     /// Going home: nothing left to run.
     pub homeward: bool,
+    /// How its commands are executed if no connection sent them.
+    pub applies: Option<applied::Rules>,
 }
 
 impl Session {
@@ -243,6 +250,7 @@ impl Session {
             wrote: false,
             closing: false,
             homeward: false,
+            applies: None,
         }
     }
 }
