@@ -304,6 +304,7 @@ impl Core {
         }
         core.client_memory_limit = core.settings.client_memory_limit();
         core.configure_shard();
+        core.configure_journal();
         core.update_slow_ticks();
         reclaim::enable();
         Ok(core)

@@ -106,7 +106,6 @@ impl Core {
     /// Opens the append-only file as `start` says, the data being loaded and no client served; on core 0.
     pub fn start_journal(&mut self, start: Start, started: Started) {
         self.journal = Some(Drive::new(&self.settings));
-        self.holds.is_on = is_always(&self.settings);
         self.send_errand(Box::new(move |core, shards| {
             let logs = shards.iter_mut().flatten();
             let cursors = logs.map(|shard| shard.log.attach(Reader::File, 0)).collect();
