@@ -147,8 +147,8 @@ impl Core {
         }
     }
 
-    /// Whether a held connection could be sent to: asked before the core sleeps.
-    pub fn has_released(&self) -> bool {
+    /// Whether a held connection could be sent to.
+    pub(super) fn has_released(&self) -> bool {
         let first = self.holds.queue.front();
         first.is_some_and(|hold| hold.until <= self.shared.board.released.load(Ordering::Acquire))
     }

@@ -172,10 +172,10 @@ impl Core {
         self.journal = Some(drive);
     }
 
-    /// Whether the disk can be given more at once: asked before the core sleeps.
-    pub fn journal_is_due(&self) -> bool {
-        self.holds.is_on
-            && self.journal.as_ref().is_some_and(|drive| drive.merge.as_ref().is_some_and(Merge::has_next))
+    /// Whether a write can be begun, or held replies can leave: asked before the core sleeps.
+    pub fn has_journal_news(&self) -> bool {
+        let gathers = |drive: &Drive| drive.merge.as_ref().is_some_and(Merge::has_next);
+        self.has_released() || (self.holds.is_on && self.journal.as_deref().is_some_and(gathers))
     }
 
     fn carry_out(&mut self, drive: &mut Drive) {
