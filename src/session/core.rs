@@ -204,6 +204,8 @@ pub struct Core {
     pub journal: Option<Box<super::journal::Drive>>,
     /// Replies that wait for it.
     pub holds: super::held_replies::Holds,
+    /// Rewrites of the append-only file (core 0).
+    pub rewriting: super::rewriting::Rewriting,
     /// Longest steps (`steps`).
     pub meter: Meter,
     /// Where the sweep over the connections stands (`client_limits`).
@@ -283,6 +285,7 @@ impl Core {
             slow_ticks: 0,
             outcome: Outcome::default(),
             saving: Default::default(),
+            rewriting: Default::default(),
             journal: None,
             holds: Default::default(),
             meter: Meter::default(),
@@ -603,6 +606,7 @@ impl Core {
         more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
         self.is_hunting = false;
         self.check_save_points();
+        self.check_rewrites();
         self.sweep_clients();
         self.end_turn();
         self.note_upkeep(started);

@@ -9,6 +9,7 @@
 //! write with its sync is under way, what is published meanwhile goes with the next.
 //! Invariant: core 0 alone has the journal; it leaves last and takes everything with it. Bounds: see [`UNWRITTEN_MOST`]. Why core 0: one file has one end.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::config::{FsyncPolicy, Settings};
 use crate::effect::{Merge, Reader, stream_offset};
 use crate::observe::log::{notice, warning};
 use crate::persist::aof::{self, Action, Event, Journal, Level, Names, Policy, Start};
+use crate::persist::manifest::{self, Manifest};
 use crate::persist::storage::error_text;
 use crate::rdb::file::write;
 use crate::runtime::ring::{Completion, Op};
@@ -49,6 +51,10 @@ pub struct Drive {
     released: u64,
     errno: i32,
     started: Option<Started>,
+    /// A cut is being made: nothing is gathered until it is known where.
+    pub(super) rests: bool,
+    /// What the rewrite is told when the drive is back in its place.
+    later: VecDeque<Event>,
 }
 
 fn names(settings: &Settings) -> Names {
@@ -79,12 +85,30 @@ impl Drive {
             released: u64::MAX,
             errno: 0,
             started: None,
+            rests: false,
+            later: VecDeque::new(),
         })
+    }
+
+    /// A drive that is off, with the files that are listed in the directory.
+    pub(super) fn with_known_files(settings: &Settings) -> Box<Drive> {
+        let mut drive = Drive::new(settings);
+        let names = names(settings);
+        let listed = std::fs::read(names.path(&manifest::file_name(&names.append)));
+        if let Some(manifest) = listed.ok().and_then(|text| Manifest::parse(&text).ok()) {
+            drive.journal.know(manifest);
+        }
+        drive
+    }
+
+    /// Reads the stream from here on.
+    pub(super) fn follow(&mut self, merge: Merge) {
+        self.merge = Some(merge);
     }
 
     /// Whether to look at the logs now.
     fn is_due(&self, now_us: u64, is_always: bool) -> bool {
-        let Some(merge) = &self.merge else { return false };
+        let Some(merge) = self.merge.as_ref().filter(|_| !self.rests) else { return false };
         match is_always {
             true => merge.has_next(),
             false => {
@@ -96,6 +120,9 @@ impl Drive {
 
     fn gather(&mut self, now_us: u64) {
         self.gathered_us = now_us;
+        if self.rests {
+            return;
+        }
         while let Some(batch) = self.merge.as_mut().and_then(Merge::next) {
             self.journal.push(batch);
         }
@@ -161,7 +188,7 @@ impl Core {
             drive.journal.tick(now_us, (clock::wall_us() / 1_000_000) as i64);
         }
         self.carry_out(&mut drive);
-        self.journal = Some(drive);
+        self.put_back(drive);
     }
 
     /// An operation of the journal is over.
@@ -169,7 +196,24 @@ impl Core {
         let Some(mut drive) = self.journal.take() else { return };
         drive.disk.completed(&mut self.ring, completion);
         self.carry_out(&mut drive);
+        self.put_back(drive);
+    }
+
+    /// The drive is core 0's again; what it has to tell is heard.
+    fn put_back(&mut self, mut drive: Box<Drive>) {
+        let later = std::mem::take(&mut drive.later);
         self.journal = Some(drive);
+        later.into_iter().for_each(|event| self.rewrite_event(event));
+    }
+
+    /// No log is read any more from `at` on: what lies before is written, then the files are closed.
+    pub(super) fn journal_detached(&mut self, at: u64) {
+        let Some(drive) = &mut self.journal else { return };
+        drive.rests = false;
+        drive.gather(clock::monotonic_us());
+        drive.merge = None;
+        drive.journal.turn_off(at);
+        self.tend_now(true);
     }
 
     /// Whether a write can be begun, or held replies can leave: asked before the core sleeps.
@@ -211,7 +255,7 @@ impl Core {
         let result = match event {
             Event::Started => Ok(()),
             Event::StartFailed(errno) => Err(errno),
-            _ => return,
+            event => return drive.later.push_back(event),
         };
         if let Some(started) = drive.started.take() {
             started(self, result);

@@ -40,6 +40,7 @@ pub mod pubsub;
 pub mod push_queue;
 pub mod receive;
 pub mod redact;
+pub mod rewriting;
 pub mod route;
 pub mod run;
 pub mod save_points;

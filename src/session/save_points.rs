@@ -267,7 +267,8 @@ pub fn bgsave(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result
     Ok(Flow::Hold(ticket))
 }
 
-fn answer(core: &mut Core, ticket: Ticket, reply: Result<&'static str, ReplyError>) {
+/// Answers a held command with a status or an error.
+pub fn answer(core: &mut Core, ticket: Ticket, reply: Result<&'static str, ReplyError>) {
     core.answer(
         ticket,
         Box::new(move |_, session| match reply {
