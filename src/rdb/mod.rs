@@ -1,7 +1,7 @@
 //! L3 rdb: values <-> bytes in redis' RDB encoding, for DUMP and RESTORE now, for snapshot files and full sync later.
 //!
 //! - [`dump`], [`restore`]: one value as a payload: `type byte | value | version u16 LE | CRC-64 u64 LE`.
-//! - [`save::Saver`]: a value written in steps onto a [`encode::Sink`]; [`load::load_value`]: a value read from a [`decode::Source`].
+//! - [`save::Saver`]: a value written in steps behind what is in a buffer; [`load::load_value`]: a value read from a [`decode::Source`].
 //! - [`lzf`], [`ziplist`]: the encodings of old versions and of strings.
 //!
 //! Invariants: written are the types of redis 7.0.15 (RDB version 10); read are those of versions 1 to 12, except modules; a hostile payload gives
@@ -12,6 +12,7 @@ pub mod file;
 mod length;
 pub mod load;
 mod load_stream;
+mod long;
 pub mod lzf;
 pub mod save;
 #[cfg(test)]

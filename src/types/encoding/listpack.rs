@@ -183,6 +183,11 @@ impl ListPack {
         &self.bytes
     }
 
+    /// The serialized form, given away.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Entries held.
     pub fn len(&self) -> usize {
         match u16::from_le_bytes([self.bytes[4], self.bytes[5]]) {
