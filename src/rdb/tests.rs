@@ -140,7 +140,7 @@ fn restored(body: &[u8], check: impl FnOnce(Entry<'_>)) {
 fn every_value_comes_back_equal() {
     with_values(31, 300, |entry, prng| {
         let payload = dump(entry.value(), style(prng.below(2) == 0));
-        let body = verify(&payload).unwrap();
+        let body = verify(&payload, VERSION_READ).unwrap();
         restored(body, |copy| {
             assert_eq!(value_digest(copy), value_digest(entry));
             assert_eq!(copy.encoding(), entry.encoding());
@@ -263,7 +263,7 @@ fn long_texts_take_several_steps_wherever_they_are() {
             assert!(steps >= len / (40 << 10), "{}: {steps} steps", entry.encoding());
             assert!(largest <= (32 + 100) << 10, "{}: a step of {largest} bytes", entry.encoding());
             let payload = dump(entry.value(), style);
-            restored(verify(&payload).unwrap(), |copy| {
+            restored(verify(&payload, VERSION_READ).unwrap(), |copy| {
                 assert_eq!(value_digest(copy), value_digest(entry));
             });
         }
@@ -278,7 +278,7 @@ fn damaged_payloads_give_errors_and_take_no_memory() {
         let sound = payload.len() - FOOTER;
         let wrong = prng.below(payload.len() as u64) as usize;
         payload[wrong] ^= 1 << prng.below(8);
-        assert!(verify(&payload).is_none(), "a flipped bit passed the checksum");
+        assert!(verify(&payload, VERSION_READ).is_none(), "a flipped bit passed the checksum");
         payload.truncate(sound);
         for _ in 0..60 {
             let mut body = payload.clone();
@@ -308,7 +308,7 @@ fn read_all(value: Value<'_>) {
     value.store(|value| space.db(0, Access::at(ACCESS_MS)).set_value(&key, value, Expire::Clear));
     let entry = space.db(0, Access::at(ACCESS_MS)).read(&key).unwrap();
     value_digest(entry);
-    assert!(verify(&dump(entry.value(), style(true))).is_some());
+    assert!(verify(&dump(entry.value(), style(true)), VERSION_READ).is_some());
     let Some(mut entry) = space.db(0, Access::at(ACCESS_MS)).write(&key) else { return };
     if let Some(stream) = entry.get_mut::<Stream>() {
         stream.delete(&[StreamId { ms: 3, seq: 0 }, StreamId { ms: 30, seq: 1 }]);
