@@ -15,17 +15,18 @@
 //! | L1 | [`config`] | one table of directives: files, command line, CONFIG, `--help`, hot [`config::Settings`] |
 //! | L2 | [`types`] | values and their encodings (strings live in the entry itself) |
 //! | L2 | [`keyspace`] | a core's keys: slot tables, entries, expiry, eviction, WATCH versions, SCAN, digests |
-//! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, gathering the logs by offset |
+//! | L3 | [`effect`] | what a write leaves behind, its wire form, the log of a core, merging the logs by offset |
 //! | L3 | [`rdb`] | values as redis' RDB writes them, there and back: DUMP and RESTORE payloads |
 //! | L4 | [`command`] | one row per command, the handlers by family, every error text, key specs |
 //! | L4 | [`acl`] | users and their rules, the check before a command, ACL LOG, the ACL file; pure, beside `command` so that scripts (L5) can ask |
 //! | L5 | [`shard`] | keyspace + log of a core; [`shard::execute`], the one door for writes; lending; upkeep |
+//! | L6 | [`persist`] | the append-only file as plain state machines: manifest, journal, scanner, recovery |
 //! | L7 | [`session`] | connections and what runs on them: receive, admit, route, run, transactions, pub/sub, client-side caching, deliver |
 //! | L7 | [`observe`] | log, INFO, SLOWLOG, LATENCY, MEMORY, counters, crash report |
 //! | L8 | [`server`] | boot, listening sockets, the registry of control commands, the network task, signals |
 //!
-//! A file imports only from its own layer and those below; `tests/tidy.rs` checks it. L6 (persistence, replication,
-//! cluster) does not exist yet. Nothing imports `server`: what a lower room needs of a higher one comes as a function
+//! A file imports only from its own layer and those below; `tests/tidy.rs` checks it. Replication and cluster (L6)
+//! do not exist yet. Nothing imports `server`: what a lower room needs of a higher one comes as a function
 //! pointer ([`command::row::Handler`], [`session::Control`]).
 //!
 //! # The life of a SET
@@ -90,6 +91,16 @@
 //! (`command::script`), else all of them; its calls go through [`shard::execute`] like queued commands, and its effects are one unit. A late one lets its
 //! core answer others meanwhile ([`session::busy`]).
 //!
+//! # Snapshots
+//!
+//! 1. SAVE, BGSAVE, a save point ask core 0 ([`session::saving`]). It sends an [`session::errand`], a transaction over all shards without a client: with every shard in
+//!    hand each database's *cut* is opened, and the stream's offset is the snapshot's. That is all that clients ever wait for.
+//! 2. One bit of each entry says whether the snapshot has seen it (`keyspace::cut`). Each core walks its tables in steps of 150 us, in upkeep and while idle, and whoever changes
+//!    or removes an entry that is not seen yet keeps a copy of it first, of a large value a pin. FLUSHALL leaves its tables to the snapshot.
+//! 3. [`shard::snapshot`] makes chunks of what is seen, with their checksums; they go to core 0, whose file task (`server::save`) writes them in the order in which they come: temporary file,
+//!    fsync, rename, fsync of the directory. A core with 4 MB on the way walks no further; copies beyond 4 MB a core are written by its turns; what the disk cannot take is
+//!    spilled (`server::spill`). So memory is bounded and no write ever waits.
+//!
 //! # Rules that hold everywhere
 //!
 //! - A session, and a shard, is owned by exactly one core or one message at a time. There is no lock on the path of a command.
@@ -118,6 +129,9 @@
 //! | step | a turn and its submission, or a round of upkeep: what `longest_step_usec` measures, in thread CPU time |
 //! | upkeep | expiry, lazy frees, time-outs: a background task, ten times a second, or between the network task's slices while work is left |
 //! | visit | a command that goes to every core in turn |
+//! | errand | work done once with every core's shard in hand, on no client's behalf |
+//! | cut | the moment of a snapshot, in each database; an entry of it is seen once, as it was then |
+//! | pre-image | what an entry was at the cut, kept because it changed before the walk came to it |
 //! | control | a command served by the session and not by a shard: [`session::Control`] |
 //! | effect | one deterministic write, in the words a replica would be sent |
 //! | unit | the effects of one command or transaction: applied wholly or not at all |
@@ -136,6 +150,7 @@ pub mod effect;
 pub mod keyspace;
 pub mod limits;
 pub mod observe;
+pub mod persist;
 pub mod rdb;
 pub mod resp;
 pub mod runtime;

@@ -21,7 +21,7 @@ pub fn append_select(into: &mut Vec<u8>, db: usize) {
     append_command(into, 2, [&b"SELECT"[..], text].into_iter());
 }
 
-fn append_header(into: &mut Vec<u8>, mark: u8, number: usize) {
+pub(super) fn append_header(into: &mut Vec<u8>, mark: u8, number: usize) {
     let mut digits = [0; 20];
     into.push(mark);
     into.extend_from_slice(decimal(number, &mut digits));

@@ -4,8 +4,8 @@
 //! end of a turn. A unit with more than one effect becomes `MULTI … EXEC`, so a reader never applies half of it.
 //!
 //! Invariant: the staged bytes are a self-contained piece of stream that begins and ends in database 0.
-//! Bounds: the largest command. Why units in a second buffer: whether MULTI is needed is known only at the end, and
-//! what expired on access must stand before the command that found it.
+//! Bounds: the largest command. Why in place: nearly all units have one effect; the second one moves the first to make room for MULTI, and what
+//! expired on access is moved in before the command that found it.
 
 use smallvec::SmallVec;
 
@@ -40,79 +40,106 @@ pub struct Effect<'a> {
 /// The open batch of one core.
 #[derive(Default)]
 pub struct Staging {
+    /// Closed units, then the open one from `unit_at` on.
     bytes: Vec<u8>,
     index: Vec<EntryIndex>,
+    keeps_index: bool,
+    /// The database the closed units leave selected.
     db: usize,
-    early: Vec<u8>,
-    early_index: Vec<EntryIndex>,
-    unit: Vec<u8>,
-    unit_index: Vec<EntryIndex>,
+    unit_at: usize,
+    unit_index_at: usize,
+    unit_effects: usize,
     unit_db: usize,
 }
 
+/// What stands before a unit of several effects.
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+/// What stands behind it.
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
 impl Staging {
+    /// Whether a row per effect is kept beside the bytes.
+    pub fn keep_index(&mut self, keeps: bool) {
+        self.keeps_index = keeps;
+    }
+
     /// Adds one effect to the open unit.
     pub fn add(&mut self, effect: &Effect<'_>) {
-        let from = self.unit.len();
+        if self.unit_effects == 1 {
+            self.insert(self.unit_at, self.unit_index_at, MULTI);
+        }
+        let from = self.bytes.len();
         if self.unit_db != effect.db {
-            append_select(&mut self.unit, effect.db);
+            append_select(&mut self.bytes, effect.db);
             self.unit_db = effect.db;
         }
-        append_command(&mut self.unit, effect.words.len(), effect.words.iter().copied());
-        let (at, len) = (from as u32, (self.unit.len() - from) as u32);
-        let (db, slot, kind) = (effect.db as u16, effect.slot.unwrap_or(u16::MAX), effect.kind);
-        self.unit_index.push(EntryIndex { at, len, db, slot, kind });
+        append_command(&mut self.bytes, effect.words.len(), effect.words.iter().copied());
+        self.unit_effects += 1;
+        if self.keeps_index {
+            self.index.push(row(effect, from, self.bytes.len()));
+        }
     }
 
     /// Adds an effect in front of the open unit's: what expired on access, before the command that found it.
     pub fn add_early(&mut self, effect: &Effect<'_>) {
-        let from = self.early.len();
+        let mut early = Vec::new();
         if self.db != effect.db {
-            append_select(&mut self.early, effect.db);
+            append_select(&mut early, effect.db);
         }
-        append_command(&mut self.early, effect.words.len(), effect.words.iter().copied());
+        append_command(&mut early, effect.words.len(), effect.words.iter().copied());
         if self.db != effect.db {
-            append_select(&mut self.early, self.db);
+            append_select(&mut early, self.db);
         }
-        let (at, len) = (from as u32, (self.early.len() - from) as u32);
-        let (db, slot, kind) = (effect.db as u16, effect.slot.unwrap_or(u16::MAX), effect.kind);
-        self.early_index.push(EntryIndex { at, len, db, slot, kind });
+        let at = self.unit_at;
+        self.insert(at, self.unit_index_at, &early);
+        self.unit_at += early.len();
+        if self.keeps_index {
+            self.index.insert(self.unit_index_at, row(effect, at, self.unit_at));
+            self.unit_index_at += 1;
+        }
+    }
+
+    /// Puts `piece` at `at`, before the effects from row `from` on.
+    fn insert(&mut self, at: usize, from: usize, piece: &[u8]) {
+        if at == self.bytes.len() {
+            self.bytes.extend_from_slice(piece);
+        } else {
+            self.bytes.splice(at..at, piece.iter().copied());
+            self.index[from..].iter_mut().for_each(|entry| entry.at += piece.len() as u32);
+        }
     }
 
     /// Closes the unit: its effects become part of the batch, as a transaction if there are several.
+    #[inline]
     pub fn close_unit(&mut self) {
-        if !self.early.is_empty() {
-            let base = self.bytes.len() as u32;
-            self.bytes.append(&mut self.early);
-            let early = self.early_index.drain(..);
-            self.index.extend(early.map(|entry| EntryIndex { at: entry.at + base, ..entry }));
-        }
-        let several = self.unit_index.len() > 1;
-        if self.unit_index.is_empty() {
+        if self.unit_at == self.bytes.len() {
             return;
         }
-        if several {
-            append_command(&mut self.bytes, 1, std::iter::once(&b"MULTI"[..]));
+        if self.unit_effects > 1 {
+            self.bytes.extend_from_slice(EXEC);
         }
-        let base = self.bytes.len() as u32;
-        self.bytes.append(&mut self.unit);
-        self.index.extend(self.unit_index.drain(..).map(|entry| EntryIndex { at: entry.at + base, ..entry }));
         self.db = self.unit_db;
-        if several {
-            append_command(&mut self.bytes, 1, std::iter::once(&b"EXEC"[..]));
-        }
+        self.begin_unit();
+    }
+
+    fn begin_unit(&mut self) {
+        self.unit_at = self.bytes.len();
+        self.unit_index_at = self.index.len();
+        self.unit_effects = 0;
     }
 
     /// Forgets the open unit: the process is ending in the middle of it, and half a unit must not be read by anybody.
     pub fn abandon_unit(&mut self) {
-        self.unit.clear();
-        self.unit_index.clear();
+        self.bytes.truncate(self.unit_at);
+        self.index.truncate(self.unit_index_at);
+        self.unit_effects = 0;
         self.unit_db = self.db;
     }
 
     /// Takes the batch, closed in database 0; `None` if nothing was staged.
     pub fn take(&mut self) -> Option<(Vec<u8>, Vec<EntryIndex>)> {
-        debug_assert!(self.unit_index.is_empty(), "a unit is open");
+        debug_assert!(self.unit_effects == 0, "a unit is open");
+        // What expired on access of a command that changed nothing is a unit of its own.
         if self.bytes.is_empty() {
             return None;
         }
@@ -121,13 +148,25 @@ impl Staging {
         }
         self.db = 0;
         self.unit_db = 0;
-        Some((std::mem::take(&mut self.bytes), std::mem::take(&mut self.index)))
+        let taken = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.index));
+        self.begin_unit();
+        // The next turn will stage about as much.
+        self.bytes.reserve(taken.0.len().min(EXPECTED_MAX));
+        Some(taken)
     }
 
     /// Whether nothing waits to be sealed.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.unit_index.is_empty() && self.early.is_empty()
+        self.bytes.is_empty()
     }
+}
+
+/// Most bytes allotted to the next batch beforehand.
+const EXPECTED_MAX: usize = 16 * 1024;
+
+fn row(effect: &Effect<'_>, from: usize, to: usize) -> EntryIndex {
+    let (at, len) = (from as u32, (to - from) as u32);
+    EntryIndex { at, len, db: effect.db as u16, slot: effect.slot.unwrap_or(u16::MAX), kind: effect.kind }
 }
 
 #[cfg(test)]
@@ -141,6 +180,7 @@ mod tests {
     #[test]
     fn a_unit_of_two_is_a_transaction_and_the_batch_ends_in_database_zero() {
         let mut staging = Staging::default();
+        staging.keep_index(true);
         staging.add(&effect(0, &[b"DEL", b"a"]));
         staging.close_unit();
         staging.add(&effect(3, &[b"DEL", b"b"]));
@@ -156,5 +196,27 @@ mod tests {
         );
         assert_eq!(index.len(), 4);
         assert!(staging.take().is_none());
+    }
+
+    #[test]
+    fn what_expired_on_access_stands_before_the_unit_and_the_rows_follow_the_bytes() {
+        let mut staging = Staging::default();
+        staging.keep_index(true);
+        staging.add(&effect(2, &[b"DEL", b"a"]));
+        staging.close_unit();
+        staging.add(&effect(2, &[b"SET", b"b", b"1"]));
+        staging.add_early(&effect(1, &[b"DEL", b"gone"]));
+        staging.add(&effect(0, &[b"SET", b"c", b"1"]));
+        staging.close_unit();
+        let (bytes, index) = staging.take().expect("staged");
+        let piece = |entry: &EntryIndex| {
+            String::from_utf8_lossy(&bytes[entry.at as usize..][..entry.len as usize]).replace("\r\n", " ")
+        };
+        let pieces: Vec<String> = index.iter().map(piece).collect();
+        let select = |db| format!("*2 $6 SELECT $1 {db} ");
+        assert_eq!(pieces[0], select(2) + "*2 $3 DEL $1 a ");
+        assert_eq!(pieces[1], select(1) + "*2 $3 DEL $4 gone " + &select(2));
+        assert_eq!(pieces[2], "*3 $3 SET $1 b $1 1 ");
+        assert_eq!(pieces[3], select(0) + "*3 $3 SET $1 c $1 1 ");
     }
 }

@@ -124,6 +124,8 @@ pub struct Common {
     pub watch: WatchTable,
     /// Blocked clients by key.
     pub waiters: WaitTable,
+    /// How often everything was flushed.
+    pub flushes: u64,
     /// Dice of sampling and LFU; seedable for tests.
     pub prng: Prng,
 }
@@ -197,6 +199,7 @@ impl Keyspace {
             trash: Trash::default(),
             watch: WatchTable::default(),
             waiters: WaitTable::default(),
+            flushes: 0,
             prng: Prng::new(seed),
         };
         let dicts = std::iter::repeat_with(Dict::default).take(databases).collect();
@@ -266,6 +269,7 @@ impl Keyspace {
 
     /// Empties all databases.
     pub fn flush_all(&mut self) -> u64 {
+        self.common.flushes += 1;
         (0..self.dicts.len()).map(|index| self.flush_db(index)).sum()
     }
 

@@ -25,8 +25,10 @@ const PREEMPT: Duration = Duration::from_millis(5);
 pub struct Classes {
     /// Client traffic: most shares.
     pub network: TaskQueueHandle,
-    /// Expiry, lazy free, statistics: few shares, budgeted steps.
+    /// Expiry, lazy free, statistics, a snapshot's walk: few shares, budgeted steps.
     pub background: TaskQueueHandle,
+    /// Bytes of files on their way: what waits here takes memory, so it has more.
+    pub files: TaskQueueHandle,
 }
 
 /// Why a core could not start.
@@ -55,6 +57,7 @@ where
         let classes = Classes {
             network: handle.create_task_queue(Shares::Static(1000), Latency::NotImportant, "network"),
             background: handle.create_task_queue(Shares::Static(50), background, "background"),
+            files: handle.create_task_queue(Shares::Static(400), background, "files"),
         };
         future(classes).await
     }))

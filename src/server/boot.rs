@@ -85,6 +85,7 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
         connections: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         dirty: [const { AtomicU64::new(0) }; crate::limits::MAX_CORES],
         refusing: AtomicU32::new(0),
+        spilling: AtomicBool::new(false),
         last_save_s: AtomicI64::new((clock::wall_us() / 1_000_000) as i64),
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         berths: std::array::from_fn(|_| Default::default()),
@@ -221,7 +222,7 @@ fn start_saver(core: &Rc<RefCell<Core>>, classes: Classes) -> Option<glommio::Ta
     }
     let (sender, receiver) = glommio::channels::local_channel::new_unbounded();
     core.borrow_mut().saving.files = Some(sender);
-    glommio::spawn_local_into(super::save::serve(Rc::clone(core), receiver), classes.background).ok()
+    glommio::spawn_local_into(super::save::serve(Rc::clone(core), receiver), classes.files).ok()
 }
 
 /// Upkeep: ten times a second, or whenever the network task has had its slice or has waited for [`crate::limits::BUSY_WAIT_US`] while work is left

@@ -10,5 +10,6 @@ mod network;
 mod registry;
 mod save;
 mod signals;
+mod spill;
 
 pub use boot::{Fatal, run};

@@ -2,18 +2,22 @@
 //!
 //! Spawned by `boot` in class background; `session::saving` sends [`FileEvent`]s and hears how it ended. Writes through glommio with O_DIRECT, several buffers in flight; the way to
 //! the final name is redis': a temporary file, fsync, rename, fsync of the directory. A chunk that ends in the middle of a value keeps the others waiting, so that values stay whole.
-//! Invariant: a file under its final name is complete and durable. Bounds: what the cores have in flight (`session::saving`). Why one file task: one file has one end.
+//! Invariant: a file under its final name is complete and durable. Bounds: what the cores have in flight (`session::saving`) and what `spill` keeps. Why one file task: one file has one end.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 
 use futures_lite::AsyncWriteExt;
+use futures_lite::future::{poll_once, try_zip};
 use glommio::channels::local_channel::LocalReceiver;
 use glommio::io::{DmaFile, DmaStreamWriter, DmaStreamWriterBuilder};
 
+use super::spill::{Order, Spill, Waiting};
 use crate::base::crc64::{combine, crc64};
 use crate::observe::log::{notice, warning};
 use crate::rdb::file::write;
@@ -23,6 +27,8 @@ use crate::shard::snapshot::Chunk;
 
 /// Bytes of one write.
 const BUFFER: usize = 512 * 1024;
+/// Bytes of one write to the spill file, about.
+const SPILL_WRITE: usize = 8 << 20;
 /// Writes in flight.
 const WRITE_BEHIND: usize = 8;
 
@@ -30,24 +36,24 @@ const WRITE_BEHIND: usize = 8;
 pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
     while let Some(event) = events.recv().await {
         // Chunks of a snapshot that has failed have been drained; anything else begins one.
-        let FileEvent::Begin { path, temporary, header, checksum, cores } = event else { continue };
+        let FileEvent::Begin { number, path, temporary, header, checksum, cores } = event else { continue };
         let outcome = write_file(&core, &events, &temporary, header, checksum, cores).await;
         let outcome = match outcome {
-            Ok(()) => install(&temporary, &path).await,
+            Ok(()) => match &path {
+                Some(path) => install(&temporary, path).await,
+                None => Ok(()),
+            },
             Err(error) => Err(error),
         };
-        let mut core = core.borrow_mut();
-        match outcome {
-            Ok(()) => {
-                notice("DB saved on disk");
-                core.snapshot_written();
-            }
+        match &outcome {
+            Ok(()) if path.is_some() => notice("DB saved on disk"),
+            Ok(()) => {}
             Err(text) => {
-                warning(&text);
+                warning(text);
                 let _ = std::fs::remove_file(&temporary);
-                core.snapshot_failed(text);
             }
         }
+        core.borrow_mut().file_ended(number, outcome);
     }
 }
 
@@ -64,6 +70,14 @@ impl Growing {
             self.sum = combine(self.sum, sum, bytes.len() as u64);
         }
         self.writer.write_all(bytes).await
+    }
+
+    async fn put_end(&mut self) -> io::Result<()> {
+        let mut end = Vec::new();
+        write::end(&mut end);
+        self.put_own(&end).await?;
+        let sum = if self.checksum { self.sum } else { 0 };
+        self.writer.write_all(&sum.to_le_bytes()).await
     }
 
     async fn put_own(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -92,69 +106,136 @@ async fn write_file(
     let writer =
         DmaStreamWriterBuilder::new(file).with_write_behind(WRITE_BEHIND).with_buffer_size(BUFFER).build();
     let mut growing = Growing { writer, checksum, sum: 0 };
-    let written = write_chunks(core, events, &mut growing, header, cores).await;
+    let store = Store {
+        core,
+        temporary,
+        order: RefCell::default(),
+        spill: RefCell::default(),
+        waker: Cell::default(),
+    };
+    let written = match growing.put_own(&header).await {
+        // Whoever fails first ends both.
+        Ok(()) => try_zip(store.take_in(events, cores), store.write_out(&mut growing, cores)).await.map(drop),
+        Err(error) => Err(error),
+    };
+    core.borrow().shared.spilling.store(false, Ordering::Relaxed);
+    let ended = match written {
+        Ok(()) => growing.put_end().await,
+        Err(error) => Err(error),
+    };
     let closed = growing.writer.close().await;
-    written.and(closed).map_err(|error| format!("Write error saving DB on disk: {error}"))
+    ended.and(closed).map_err(|error| format!("Write error saving DB on disk: {error}"))
 }
 
-async fn write_chunks(
-    core: &RefCell<Core>,
-    events: &LocalReceiver<FileEvent>,
-    growing: &mut Growing,
-    header: Vec<u8>,
-    cores: usize,
-) -> io::Result<()> {
-    growing.put_own(&header).await?;
-    let mut order = Order { at_work: None, others: VecDeque::new() };
-    let mut walking = cores;
-    while walking > 0 {
-        let (from, chunk) = match order.next() {
-            Some(next) => next,
-            None => match events.recv().await {
-                Some(FileEvent::Chunk(from, chunk)) => match order.admit(from, chunk) {
-                    Some(next) => next,
-                    None => continue,
-                },
-                _ => return Err(io::Error::other("the snapshot has been given up")),
-            },
-        };
-        growing.put(&chunk.bytes, chunk.sum).await?;
-        walking -= usize::from(chunk.is_last);
-        core.borrow_mut().chunk_written(from, chunk.bytes.len());
+fn chunk_of(event: Option<FileEvent>) -> io::Result<(usize, Chunk)> {
+    match event {
+        Some(FileEvent::Chunk(from, chunk)) => Ok((from, chunk)),
+        _ => Err(io::Error::other("the snapshot has been given up")),
     }
-    let mut end = Vec::new();
-    write::end(&mut end);
-    growing.put_own(&end).await?;
-    let sum = if growing.checksum { growing.sum } else { 0 };
-    growing.writer.write_all(&sum.to_le_bytes()).await
 }
 
-/// Whose chunk may be written next.
-struct Order {
-    /// The core whose value is not finished.
-    at_work: Option<usize>,
-    /// Chunks that wait for that.
-    others: VecDeque<(usize, Chunk)>,
+/// Chunks between the cores and the file.
+struct Store<'a> {
+    core: &'a RefCell<Core>,
+    temporary: &'a Path,
+    order: RefCell<Order>,
+    spill: RefCell<Option<Rc<Spill>>>,
+    /// Of who waits for a chunk.
+    waker: Cell<Option<Waker>>,
 }
 
-impl Order {
-    /// A chunk has come: it is the next, or it waits.
-    fn admit(&mut self, from: usize, chunk: Chunk) -> Option<(usize, Chunk)> {
-        if self.at_work.is_some_and(|core| core != from) {
-            self.others.push_back((from, chunk));
-            return None;
+impl Store<'_> {
+    /// Takes chunks in until every core has sent its last.
+    async fn take_in(&self, events: &LocalReceiver<FileEvent>, cores: usize) -> io::Result<()> {
+        let mut walking = cores;
+        while walking > 0 {
+            let mut arrived = vec![chunk_of(events.recv().await)?];
+            let is_full = self.order.borrow().is_full(arrived[0].1.bytes.len());
+            let mut place = None;
+            if is_full {
+                // As much as has come leaves with one write.
+                let mut bytes = std::mem::take(&mut arrived[0].1.bytes);
+                let mut lens = vec![bytes.len()];
+                while bytes.len() < SPILL_WRITE
+                    && let Some(event) = poll_once(events.recv()).await
+                {
+                    let (from, mut chunk) = chunk_of(event)?;
+                    lens.push(chunk.bytes.len());
+                    bytes.extend_from_slice(&std::mem::take(&mut chunk.bytes));
+                    arrived.push((from, chunk));
+                }
+                place = Some((self.spill().await?.write(bytes).await?, lens));
+            }
+            for (index, (from, chunk)) in arrived.into_iter().enumerate() {
+                walking -= usize::from(chunk.is_last);
+                let spilled = place
+                    .as_ref()
+                    .map(|(at, lens)| (at + lens[..index].iter().sum::<usize>() as u64, lens[index]));
+                if let Some((_, len)) = spilled {
+                    self.core.borrow_mut().chunk_written(from, len);
+                }
+                let len = spilled.map_or(chunk.bytes.len(), |(_, len)| len);
+                self.order.borrow_mut().push(Waiting {
+                    from,
+                    chunk,
+                    len,
+                    spilled_at: spilled.map(|(at, _)| at),
+                });
+            }
+            self.note_spilling();
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
         }
-        self.at_work = (!chunk.is_whole).then_some(from);
-        Some((from, chunk))
+        Ok(())
     }
 
-    /// A chunk that has waited and may go.
-    fn next(&mut self) -> Option<(usize, Chunk)> {
-        if self.at_work.is_some() {
-            return None;
+    /// Writes chunks out until every core's last is written.
+    async fn write_out(&self, growing: &mut Growing, cores: usize) -> io::Result<()> {
+        let mut walking = cores;
+        while walking > 0 {
+            let mut next = poll_fn(|context| match self.order.borrow_mut().next() {
+                Some(next) => Poll::Ready(next),
+                None => {
+                    self.waker.set(Some(context.waker().clone()));
+                    Poll::Pending
+                }
+            })
+            .await;
+            self.note_spilling();
+            match next.spilled_at {
+                Some(_) => self.spill().await?.fetch(&mut next).await?,
+                None => self.core.borrow_mut().chunk_written(next.from, next.len),
+            }
+            growing.put(&next.chunk.bytes, next.chunk.sum).await?;
+            #[cfg(feature = "test-switches")]
+            be_slow().await;
+            walking -= usize::from(next.chunk.is_last);
         }
-        let (from, chunk) = self.others.pop_front()?;
-        self.admit(from, chunk)
+        Ok(())
+    }
+
+    /// The spill file, made when it is first needed.
+    async fn spill(&self) -> io::Result<Rc<Spill>> {
+        if let Some(spill) = self.spill.borrow().as_ref() {
+            return Ok(Rc::clone(spill));
+        }
+        let made = Rc::new(Spill::new(self.temporary).await?);
+        *self.spill.borrow_mut() = Some(Rc::clone(&made));
+        Ok(made)
+    }
+
+    fn note_spilling(&self) {
+        self.core.borrow().shared.spilling.store(self.order.borrow().is_spilling(), Ordering::Relaxed);
+    }
+}
+
+/// A slow disk, for tests: `SHOAL_TEST_SLOW_DISK` milliseconds for each chunk.
+#[cfg(feature = "test-switches")]
+async fn be_slow() {
+    let wish = std::env::var("SHOAL_TEST_SLOW_DISK").ok().and_then(|text| text.parse().ok());
+    if let Some(ms) = wish {
+        glommio::timer::sleep(std::time::Duration::from_millis(ms)).await;
     }
 }
 

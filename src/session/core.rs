@@ -91,6 +91,8 @@ pub struct Shared {
     pub dirty: [std::sync::atomic::AtomicU64; MAX_CORES],
     /// Why writes are refused: `save_points::refusal` bits. Written when that changes.
     pub refusing: std::sync::atomic::AtomicU32,
+    /// The snapshot's file cannot take what comes: cores walk no further (`server::spill`). Written when that changes.
+    pub spilling: AtomicBool,
     /// LASTSAVE, unix seconds.
     pub last_save_s: std::sync::atomic::AtomicI64,
     /// Bytes of keys and values per core, published once a turn (read by eviction).

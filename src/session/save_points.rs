@@ -53,11 +53,21 @@ pub struct Past {
     /// A BGSAVE waits for the job under way.
     pub is_scheduled: bool,
     last_try_ms: u64,
+    /// FLUSHALLs that are on disk.
+    flushes: u64,
 }
 
 impl Default for Past {
     fn default() -> Self {
-        Past { is_ok: true, took_s: None, begun: 0, dirty: 0, is_scheduled: false, last_try_ms: 0 }
+        Past {
+            is_ok: true,
+            took_s: None,
+            begun: 0,
+            dirty: 0,
+            is_scheduled: false,
+            last_try_ms: 0,
+            flushes: 0,
+        }
     }
 }
 
@@ -107,10 +117,11 @@ impl Core {
         self.saving.past.begun += 1;
         self.saving.past.last_try_ms = self.now_ms;
         let wish = Wish {
-            path: self.settings.dbfilename.clone().into(),
+            path: Some(self.settings.dbfilename.clone().into()),
             temporary: format!("temp-{}.rdb", std::process::id()).into(),
             is_base: false,
             is_foreground,
+            at_cut: None,
             done: Box::new(done),
         };
         self.queue_snapshot(wish);
@@ -128,7 +139,11 @@ impl Core {
 
     /// Looks whether a save point has come, or a scheduled snapshot may begin.
     pub fn check_save_points(&mut self) {
-        if self.id() != 0 || self.saving.is_busy() || self.is_stopping() {
+        if self.id() != 0 || self.is_stopping() {
+            return;
+        }
+        self.save_after_flush();
+        if self.saving.is_busy() {
             return;
         }
         let past = &self.saving.past;
@@ -148,6 +163,20 @@ impl Core {
             notice(&format!("{} changes in {} seconds. Saving...", due.changes, due.seconds));
             self.save_in_background();
         }
+    }
+
+    /// As redis: with save points, FLUSHALL is followed by a save, and a snapshot under way of what is gone is given up.
+    fn save_after_flush(&mut self) {
+        let Some(flushes) = self.shard.as_ref().map(|shard| shard.space.common.flushes) else { return };
+        if std::mem::replace(&mut self.saving.past.flushes, flushes) == flushes
+            || self.settings.save.is_empty()
+        {
+            return;
+        }
+        if self.saving.is_saving_in_background() {
+            self.give_up_snapshot("all keys have been flushed");
+        }
+        self.save_now(true, |_, _| ());
     }
 
     /// Changes since the last snapshot that succeeded.

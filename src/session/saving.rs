@@ -11,6 +11,7 @@
 //! and one bit per entry; who comes meanwhile is told, scheduled, or shares.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use glommio::channels::local_channel::LocalSender;
 
@@ -23,25 +24,32 @@ use crate::shard::snapshot::{self, Chunk, Manner, Walk};
 /// Bytes of chunks a core may have on their way to the file before it stops walking.
 const IN_FLIGHT: usize = 4 << 20;
 /// Bytes of pre-images a core keeps before its turns help writing them.
-const SAVED_BUDGET: usize = 8 << 20;
+const SAVED_BUDGET: usize = 4 << 20;
 /// What a step of the walk takes, in microseconds.
 const STEP_US: u64 = 150;
-/// What a turn takes for pre-images beyond the budget, in microseconds.
+/// What a turn takes for pre-images beyond the budget, in microseconds: so much for each time they fill it.
 const HELP_US: u64 = 100;
+/// At most so many times that.
+const HELP_MOST: u64 = 5;
 
 /// What is told to who asked for a snapshot: on core 0.
 pub type Done = Box<dyn FnOnce(&mut Core, Result<(), String>) + Send>;
 
+/// What is done at the cut, with every shard in hand.
+pub type AtCut = Box<dyn FnOnce(&mut Core, &mut [Option<Box<Shard>>], &Cut) + Send>;
+
 /// What a snapshot is for.
 pub struct Wish {
-    /// The file's name when it is complete.
-    pub path: PathBuf,
-    /// Its name before.
+    /// The file's name while it grows.
     pub temporary: PathBuf,
+    /// Its name when it is complete; without one it is left where it is, for who asked.
+    pub path: Option<PathBuf>,
     /// It is the base of an append-only file.
     pub is_base: bool,
     /// Clients wait for it and for nothing else (SAVE), for the log.
     pub is_foreground: bool,
+    /// Hears of the cut, with nothing executed since, on whatever core it is taken: to be short.
+    pub at_cut: Option<AtCut>,
     /// Who asked.
     pub done: Done,
 }
@@ -64,10 +72,12 @@ pub struct Cut {
 pub enum FileEvent {
     /// A snapshot begins.
     Begin {
-        /// Its files.
-        path: PathBuf,
-        /// Its name before it is complete.
+        /// Of which snapshot.
+        number: u64,
+        /// Its name while it grows.
         temporary: PathBuf,
+        /// And when it is complete.
+        path: Option<PathBuf>,
         /// What stands before the entries.
         header: Vec<u8>,
         /// Whether it ends with a checksum.
@@ -77,6 +87,8 @@ pub enum FileEvent {
     },
     /// A chunk of a core.
     Chunk(usize, Chunk),
+    /// It is not wanted any more.
+    GiveUp,
 }
 
 /// The snapshot under way.
@@ -87,8 +99,7 @@ pub struct Job {
     /// It is the base of an append-only file.
     pub is_base: bool,
     is_foreground: bool,
-    wish: Option<(PathBuf, PathBuf)>,
-    manner: Option<Manner>,
+    names: Option<(PathBuf, Option<PathBuf>)>,
     done: Option<Done>,
     dirty: u64,
     /// Keys at the cut.
@@ -96,6 +107,9 @@ pub struct Job {
     /// Keys written.
     pub keys_done: u64,
     failed: Option<String>,
+    /// The file task has it.
+    has_file: bool,
+    /// Cores that have not walked their part.
     walking: usize,
 }
 
@@ -122,11 +136,6 @@ pub struct Saving {
 }
 
 impl Saving {
-    /// Whether this core has a part of a snapshot to walk and may go on: it should not sleep.
-    pub fn is_urgent(&self) -> bool {
-        self.is_walking && self.in_flight < IN_FLIGHT
-    }
-
     /// Whether a snapshot is under way.
     pub fn is_busy(&self) -> bool {
         self.job.is_some()
@@ -151,7 +160,7 @@ impl Core {
         if self.saving.job.is_some() {
             return Err(wish);
         }
-        let Wish { path, temporary, is_base, is_foreground, done } = wish;
+        let Wish { path, temporary, is_base, is_foreground, at_cut, done } = wish;
         self.saving.last += 1;
         let number = self.saving.last;
         self.saving.job = Some(Job {
@@ -159,17 +168,20 @@ impl Core {
             started_ms: self.now_ms,
             is_base,
             is_foreground,
-            wish: Some((path, temporary)),
-            manner: None,
+            names: Some((temporary, path)),
             done: Some(done),
             dirty: 0,
             keys: 0,
             keys_done: 0,
             failed: None,
+            has_file: true,
             walking: self.cores(),
         });
         self.send_errand(Box::new(move |core, shards| {
             let (manner, cut) = cut(core, shards, number);
+            if let Some(at_cut) = at_cut {
+                at_cut(core, shards, &cut);
+            }
             core.on_core(0, move |core| core.cut_taken(manner, cut));
             for other in 0..core.cores() {
                 core.on_core(other, |core| core.saving.is_walking = true);
@@ -194,16 +206,26 @@ impl Core {
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
         job.keys = cut.totals.iter().map(|totals| totals.keys).sum();
-        job.manner = Some(manner);
-        let Some((path, temporary)) = job.wish.take() else { return };
-        self.tell_files(FileEvent::Begin { path, temporary, header, checksum: manner.checksum, cores });
+        let Some((temporary, path)) = job.names.take() else { return };
+        if job.failed.is_some() {
+            job.has_file = false;
+            return;
+        }
+        let number = job.number;
+        self.tell_files(FileEvent::Begin {
+            number,
+            path,
+            temporary,
+            header,
+            checksum: manner.checksum,
+            cores,
+        });
     }
 
     fn tell_files(&mut self, event: FileEvent) {
-        if let Some(files) = &self.saving.files
-            && files.try_send(event).is_err()
-        {
-            self.snapshot_failed(String::from("the file task has ended"));
+        if let Some(files) = &self.saving.files {
+            // Fails only when the task has ended, at the end of the process.
+            let _ = files.try_send(event);
         }
     }
 
@@ -214,13 +236,10 @@ impl Core {
         if chunk.is_last {
             job.walking -= 1;
         }
-        let is_over = job.walking == 0;
         match job.failed {
             Some(_) => {
                 self.chunk_written(from, chunk.bytes.len());
-                if is_over {
-                    self.end_snapshot();
-                }
+                self.end_snapshot();
             }
             None => self.tell_files(FileEvent::Chunk(from, chunk)),
         }
@@ -231,18 +250,32 @@ impl Core {
         self.on_core(from, move |core| core.saving.in_flight = core.saving.in_flight.saturating_sub(bytes));
     }
 
-    /// The file is complete and durable.
-    pub fn snapshot_written(&mut self) {
+    /// The file task is done with snapshot `number`: the file is complete and durable, or cannot be.
+    pub fn file_ended(&mut self, number: u64, outcome: Result<(), String>) {
+        let Some(job) = self.saving.job.as_mut().filter(|job| job.number == number) else { return };
+        job.has_file = false;
+        if let Err(why) = outcome {
+            self.fail_snapshot(why);
+        }
         self.end_snapshot();
     }
 
-    /// The file cannot be written: the cores walk on, for nothing.
-    pub fn snapshot_failed(&mut self, why: String) {
+    /// The snapshot under way is not wanted any more.
+    pub fn give_up_snapshot(&mut self, why: &str) {
+        if self.saving.job.as_ref().is_none_or(|job| job.failed.is_some()) {
+            return;
+        }
+        let has_begun = self.saving.job.as_ref().is_some_and(|job| job.names.is_none());
+        self.fail_snapshot(why.into());
+        if has_begun {
+            self.tell_files(FileEvent::GiveUp);
+        }
+    }
+
+    /// It will fail: the cores walk on, for nothing.
+    fn fail_snapshot(&mut self, why: String) {
         let Some(job) = &mut self.saving.job else { return };
         job.failed.get_or_insert(why);
-        if job.walking == 0 {
-            return self.end_snapshot();
-        }
         let number = job.number;
         for other in 0..self.cores() {
             self.on_core(other, move |core| {
@@ -252,8 +285,9 @@ impl Core {
         }
     }
 
+    /// Ends the snapshot if every core has walked its part and the file task is done.
     fn end_snapshot(&mut self) {
-        let Some(job) = self.saving.job.take() else { return };
+        let Some(job) = self.saving.job.take_if(|job| job.walking == 0 && !job.has_file) else { return };
         let took_s = (self.now_ms - job.started_ms.min(self.now_ms)) / 1000;
         let result = job.failed.map_or(Ok(()), Err);
         if !job.is_base {
@@ -314,15 +348,21 @@ fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64) -> (Manner, 
 impl Core {
     /// A step of this core's part, if there is one; whether there is more to do now.
     pub fn walk_snapshot(&mut self, shard: &mut Shard) -> bool {
-        if !self.saving.is_walking || self.saving.in_flight >= IN_FLIGHT {
+        if !self.may_walk() {
             return false;
         }
         self.step_snapshot(shard, STEP_US)
     }
 
+    /// Whether this core has a part of a snapshot to walk, and the file can take more.
+    fn may_walk(&self) -> bool {
+        let is_free = self.saving.in_flight < IN_FLIGHT;
+        self.saving.is_walking && is_free && !self.shared.spilling.load(Ordering::Relaxed)
+    }
+
     /// A step while no client needs the core; whether there was one.
     pub fn walk_while_idle(&mut self) -> bool {
-        if !self.saving.is_urgent() {
+        if !self.may_walk() {
             return false;
         }
         let Some(mut shard) = self.shard.take() else { return false };
@@ -335,8 +375,9 @@ impl Core {
     /// At the end of a turn: pre-images beyond their budget are written by who makes them.
     pub fn help_snapshot(&mut self) {
         let Some(mut shard) = self.shard.take_if(|shard| shard.walk.is_some()) else { return };
-        if shard.space.saved_bytes() > SAVED_BUDGET {
-            self.step_snapshot(&mut shard, HELP_US);
+        let beyond = (shard.space.saved_bytes() / SAVED_BUDGET) as u64;
+        if beyond > 0 {
+            self.step_snapshot(&mut shard, HELP_US * beyond.min(HELP_MOST));
         }
         self.shard = Some(shard);
     }

@@ -190,9 +190,9 @@ pub fn stage_departed(shard: &mut Shard, departed: &[Departed], settings: &Setti
     }
 }
 
-/// PUBLISH and SPUBLISH leave for replicas as they came; they touch no key.
+/// PUBLISH and SPUBLISH leave for replicas as they came; they touch no key, and no file wants them.
 pub fn propagate_publish(shard: &mut Shard, db: usize, args: &Args<'_>) {
-    if shard.log.is_read() {
+    if shard.log.wants_messages() {
         let words: SmallVec<[&[u8]; 8]> = args.iter().collect();
         shard.log.staging.add(&Effect { db, slot: None, kind: Kind::Plain, words });
     }

@@ -5,15 +5,13 @@
 //! part of the shard. Invariant: READ never skips a byte: what other cores have not published yet ends the piece.
 //! Bounds: each log keeps [`CAPACITY`] bytes while attached.
 
-use std::sync::Arc;
-
 use super::super::core::Core;
 use super::super::visit::{Visit, shard_of};
 use super::super::{Flow, Session};
 use super::is;
 use crate::base::number::parse_u64;
 use crate::command::reply_error::ReplyError;
-use crate::effect::{Batch, gather, stream_offset};
+use crate::effect::{Batch, Reader, gather, stream_offset};
 use crate::resp::Args;
 use crate::shard::execute::seal;
 
@@ -45,9 +43,9 @@ impl Visit for Attach {
     fn at(&mut self, core: &mut Core, session: &mut Session) {
         let Some(shard) = shard_of(core, session) else { return };
         if self.join {
-            shard.log.attach(CAPACITY);
+            shard.log.attach(Reader::Debug, CAPACITY);
         } else {
-            shard.log.detach();
+            shard.log.detach(Reader::Debug);
         }
     }
 
@@ -67,7 +65,7 @@ impl Visit for Attach {
 /// Collects the batches of every core from an offset on.
 struct Read {
     offset: u64,
-    batches: Vec<Arc<Batch>>,
+    batches: Vec<Batch>,
 }
 
 impl Visit for Read {
