@@ -224,8 +224,61 @@ fn compression() {
     }
 }
 
+/// The longest step of a snapshot's size over values of long texts, and what all of them take.
+fn steps() {
+    let mut prng = Prng::new(3);
+    let (random, text) = (printable(&mut prng, 20 << 20), words(&mut prng, 20 << 20));
+    let lines: Vec<u8> = (0..400_000u64)
+        .flat_map(|line| format!("{line} {} {}\n", prng.next_u64(), "level=info").into_bytes())
+        .collect();
+    let mut list = List::default();
+    let mut hash = Hash::default();
+    for (number, part) in lines.chunks(100_000).enumerate() {
+        list.push(End::Right, NewItem::Text(part), &limits().list);
+        hash.set(number.to_string().as_bytes(), part, &limits().hash);
+    }
+    let (list, hash) = (list.boxed(), hash.boxed());
+    let values = [
+        ("random text", Made::Text(random)),
+        ("text of words", Made::Text(text)),
+        ("text of lines", Made::Text(lines)),
+        ("list of long texts", Made::Boxed(list)),
+        ("hash of long texts", Made::Boxed(hash)),
+    ];
+    for (name, made) in values.into_iter().filter(|(name, _)| is_wanted(name)) {
+        let mut space = Keyspace::new(1, 1);
+        let key = Key::new(b"key");
+        let mut db = space.db(0, Access::at(1000));
+        match made {
+            Made::Text(text) => db.set_value(&key, NewValue::Str(StrIn::Shared(text.into())), Expire::Clear),
+            Made::Boxed(boxed) => db.set_value(&key, NewValue::Boxed(boxed), Expire::Clear),
+        };
+        let Some(entry) = space.db(0, Access::at(1000)).read(&key) else { continue };
+        let (mut chunk, mut saver, mut micros) = (Vec::with_capacity(2 * CHUNK), Saver::new(), Vec::new());
+        let mut bytes = 0;
+        loop {
+            let start = Instant::now();
+            let is_written = saver.step(entry.value(), &mut Encoder::new(&mut chunk, STYLE), CHUNK / 8);
+            micros.push(start.elapsed().as_secs_f64() * 1e6);
+            bytes += chunk.len();
+            chunk.clear();
+            if is_written {
+                break;
+            }
+        }
+        micros.sort_by(f64::total_cmp);
+        let (sum, count) = (micros.iter().sum::<f64>(), micros.len());
+        let (usual, high, most) = (micros[count / 2], micros[count * 99 / 100], micros[count - 1]);
+        println!(
+            "{name:<34} {:>9.1} ms in {count} steps of {usual:.0} us (99 %: {high:.0}, most: {most:.0}), {bytes} bytes",
+            sum / 1e3
+        );
+    }
+}
+
 fn main() {
     compression();
+    steps();
     for (name, keys, make) in DATA {
         if is_wanted(name) {
             measure(name, keys, make);
