@@ -1,7 +1,7 @@
-//! The command line of `load`, declared once: `FLAGS` gives both the parser's names and `--help`.
+//! The command line of `load` and `persist`, declared once: `FLAGS` gives both the parser's names and `--help`.
 //!
 //! Called by main; calls `scenario::ALL` to resolve names. Invariant: every flag has a default that suits a 2-core
-//! machine, so that `--scenario cpu` alone is a full measurement. Why not clap: a dozen flags do not pay for it.
+//! machine, so that a scenario's name alone is a full measurement. Why not clap: a dozen flags do not pay for it.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::scenario::{self, Scenario};
 
 /// Flag, its argument, what it does.
 const FLAGS: &[(&str, &str, &str)] = &[
-    ("--scenario", "NAME[,NAME]", "what to measure, or `all` (default cpu); bare names work too"),
+    ("--scenario", "NAME[,NAME]", "what to measure, or `all` (default: the first); bare names work too"),
     ("--pairs", "N", "how often each side is measured, in turn (default 5)"),
     (
         "--shoal",
@@ -38,7 +38,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ),
     ("--server-cpu", "N", "core of the server (default: the first this process may use)"),
     ("--load-cpu", "N", "core of the load (default: the second)"),
-    ("--out", "DIR", "where results.json and the charts go (default $CARGO_TARGET_DIR/load)"),
+    ("--out", "DIR", "where results.json and the charts go (default $CARGO_TARGET_DIR/load or /persist)"),
     ("--only", "TEXT", "scenario stalls: only the events whose names contain it"),
     ("--traffic", "set|get|mixed|incr|ping", "scenario case: the command (default mixed, half GET)"),
     ("--connections", "N", "scenario case: connections (default 50)"),
@@ -129,7 +129,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Outcome<Request> {
         scale: 1.0,
         server_cpu: None,
         load_cpu: None,
-        out: target.join("load"),
+        out: target.join(scenario::PROGRAM),
         only: None,
         case: Flags::default(),
     };
@@ -153,7 +153,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Outcome<Request> {
         }
     }
     if options.scenarios.is_empty() {
-        add_scenarios(&mut options, "cpu")?;
+        add_scenarios(&mut options, scenario::DEFAULT)?;
     }
     // A scenario asked for twice would mix two runs' samples.
     let asked = std::mem::take(&mut options.scenarios);
@@ -223,7 +223,7 @@ fn add_scenarios(options: &mut Options, names: &str) -> Outcome<()> {
 }
 
 fn help() -> String {
-    let mut text = String::from("usage: cargo bench --bench load -- [flags] [scenario ...]\n\n");
+    let mut text = format!("usage: cargo bench --bench {} -- [flags] [scenario ...]\n\n", scenario::PROGRAM);
     for (flag, value, about) in FLAGS {
         text += &format!("  {:<32}{about}\n", format!("{flag} {value}"));
     }

@@ -46,7 +46,8 @@ pub struct Metric {
     pub charted: bool,
 }
 
-const fn metric(name: &'static str, lower_is_better: bool, charted: bool) -> Metric {
+/// A metric of a scenario's own.
+pub const fn metric(name: &'static str, lower_is_better: bool, charted: bool) -> Metric {
     Metric { name, lower_is_better, charted }
 }
 
@@ -89,7 +90,7 @@ pub struct Figure {
     pub case: String,
     /// What was measured.
     pub metric: Metric,
-    /// The ratio to stay at or under, if the project has set one.
+    /// The ratio to stay at or under (at or over, where more is better), if the project has set one.
     pub bar: Option<f64>,
     /// The value of ours to stay at or under, whatever the peer does.
     pub limit: Option<f64>,
@@ -110,7 +111,10 @@ impl Figure {
     pub fn keeps_bar(&self) -> Option<bool> {
         match self.limit {
             Some(limit) => Some(Spread::of(&self.ours)?.max <= limit),
-            None => Some(self.ratio()?.median <= self.bar?),
+            None => {
+                let (median, bar) = (self.ratio()?.median, self.bar?);
+                Some(if self.metric.lower_is_better { median <= bar } else { median >= bar })
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One server under test: starting it pinned on a free port, waiting until it answers, pausing it, ending it.
 //!
 //! Called by bench (start) and the scenarios. Invariant: what was started is ended, by its own pid, when the value is
-//! dropped. Bounds: 15 s to answer the first PING, 10 s to end after SIGTERM, then SIGKILL.
+//! dropped. Bounds: 60 s to answer the first PING (a file may be loaded before), 10 s to end after SIGTERM, then SIGKILL.
 //! Why pausing (SIGSTOP): both servers live through a scenario on one core, and the idle one must cost nothing.
 
 use std::fs::{self, File};
@@ -13,6 +13,16 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::client::{self, Client};
 use crate::cores;
+
+/// How long a server may take to answer its first PING, a file loaded meanwhile.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// How often it is asked: the start-up time of a scenario is known as closely as this.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Whether a reply says that the server is still loading its data.
+fn is_loading(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.is::<client::ErrorReply>() && error.to_string().contains("-LOADING")
+}
 
 /// Whose flags a binary understands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,7 +114,7 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self) -> Outcome<()> {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + READY_LIMIT;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("{} ended at start ({status}):\n{}", self.name, self.log_tail()).into());
@@ -112,6 +122,9 @@ impl Server {
             let answered = Client::connect(self.port).and_then(|mut client| client.text(&[b"PING"]));
             match answered {
                 Ok(text) if text == "PONG" => return Ok(()),
+                Err(error) if is_loading(error.as_ref()) && Instant::now() < deadline => {
+                    std::thread::sleep(POLL);
+                }
                 Err(error) if error.is::<client::ErrorReply>() => {
                     return Err(format!(
                         "{} does not serve: to PING {error}\n{}",
@@ -120,7 +133,7 @@ impl Server {
                     )
                     .into());
                 }
-                _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
+                _ if Instant::now() < deadline => std::thread::sleep(POLL),
                 Ok(text) => return Err(format!("{} answered PING with {text}", self.name).into()),
                 Err(error) => {
                     let tail = self.log_tail();
@@ -139,6 +152,11 @@ impl Server {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+
+    /// Where its log is, and its data unless a directive says otherwise.
+    pub fn directory(&self) -> &Path {
+        self.log.parent().unwrap_or(Path::new("."))
     }
 
     /// The process id.

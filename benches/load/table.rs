@@ -18,8 +18,9 @@ pub fn render(report: &Report, scenario: &str) -> String {
             None => "",
         };
         let bar = match (figure.limit, figure.bar) {
-            (Some(limit), _) => format!("ours <= {limit:.0} {verdict}"),
-            (None, Some(bar)) => format!("<= {bar:.2} {verdict}"),
+            (Some(limit), _) => format!("ours <= {limit} {verdict}"),
+            (None, Some(bar)) if figure.metric.lower_is_better => format!("<= {bar:.2} {verdict}"),
+            (None, Some(bar)) => format!(">= {bar:.2} {verdict}"),
             (None, None) => String::new(),
         };
         rows.push([

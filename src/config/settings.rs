@@ -244,6 +244,8 @@ settings! {
     active_expire_effort: u32 = number "active-expire-effort",
     /// Snapshot points.
     save: Vec<SavePoint> = save_points "save",
+    /// Microseconds to wait per loaded key, for tests.
+    key_load_delay_us: i64 = number "key-load-delay",
     /// File name of the snapshot.
     dbfilename: String = text "dbfilename",
     /// Refuse writes after a failed snapshot.

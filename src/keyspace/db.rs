@@ -275,6 +275,21 @@ impl<'a> Db<'a> {
         self.common.waiters.created(self.index, key.bytes);
     }
 
+    /// Adds a key that a file holds, its recency bits as given; false, and nothing changes, if it is there already.
+    pub fn load(&mut self, key: &Key<'_>, value: NewValue<'_>, expire_ms: Option<u64>, lru: u32) -> bool {
+        if self.dict.find(key).is_some() {
+            return false;
+        }
+        let entry = match value {
+            NewValue::Boxed(boxed) => OwnedEntry::new_boxed(key.bytes, boxed, expire_ms, lru),
+            NewValue::Str(string) => OwnedEntry::new_string(key.bytes, string, expire_ms, lru),
+        };
+        self.dict.insert(key, entry);
+        self.common.watch.changed(self.index, key.bytes);
+        self.common.waiters.created(self.index, key.bytes);
+        true
+    }
+
     /// Sets or clears the expiry (internal ms); false if the key is not there.
     pub fn set_expire(&mut self, key: &Key<'_>, expire_ms: Option<u64>) -> bool {
         let Some(mut entry) = self.reborrow().write(key) else { return false };

@@ -226,6 +226,14 @@ impl Dict {
         self.slots.get(usize::from(key.slot))?.table.find(key.hash, |entry| entry.key() == key.bytes)
     }
 
+    /// Before the first step, where lookups are known early: fetches what leads to the slot's tags.
+    #[inline]
+    pub fn prefetch_slot(&self, key: &Key<'_>) {
+        if let Some(rec) = self.slots.get(usize::from(key.slot)) {
+            crate::base::cache::prefetch_value(rec);
+        }
+    }
+
     /// First step of a lookup that will come soon: fetches the slot's tags into the cache.
     #[inline]
     pub fn prefetch(&self, key: &Key<'_>) {

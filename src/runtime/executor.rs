@@ -27,6 +27,8 @@ pub struct Classes {
     pub network: TaskQueueHandle,
     /// Expiry, lazy free, statistics, a snapshot's walk: few shares, budgeted steps.
     pub background: TaskQueueHandle,
+    /// What nobody can do without: loading data.
+    pub bulk: TaskQueueHandle,
     /// Bytes of files on their way: what waits here takes memory, so it has more.
     pub files: TaskQueueHandle,
 }
@@ -57,6 +59,7 @@ where
         let classes = Classes {
             network: handle.create_task_queue(Shares::Static(1000), Latency::NotImportant, "network"),
             background: handle.create_task_queue(Shares::Static(50), background, "background"),
+            bulk: handle.create_task_queue(Shares::Static(1000), Latency::NotImportant, "bulk"),
             files: handle.create_task_queue(Shares::Static(400), background, "files"),
         };
         future(classes).await

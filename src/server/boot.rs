@@ -1,7 +1,7 @@
 //! From a configuration to running cores, and back to a clean exit.
 //!
-//! `main` calls [`run`]. Order: daemonize, log, limits, table, sockets, then one thread per core; the start ends with redis' two lines when
-//! every core has its ring. Invariant: whatever fails before that is one fatal line and exit 1. Bounds: `limits::MAX_CORES`.
+//! `main` calls [`run`]. Order: daemonize, log, limits, table, what is to be loaded, sockets, then one thread per core, with redis' line when every core has
+//! its ring; then core 0 loads ([`super::load`]), and the start ends with redis' other line. Invariant: whatever fails before that is one fatal line and exit 1. Bounds: `limits::MAX_CORES`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::load::{self, LoadError, Plan};
 use super::{listen, network, registry, signals};
 use crate::base::prng::Prng;
 use crate::base::{clock, purge, siphash, ticks};
@@ -70,6 +71,7 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
         settings.acl_pubsub_default_all,
     );
     crate::acl::users::install(users.map_err(Fatal)?);
+    let plan = load::plan(&settings).map_err(Fatal)?;
     let listeners = listen::listen(&settings).map_err(Fatal)?;
     let signal_fd = signals::catch().map_err(|error| Fatal(format!("signalfd: {error}")))?;
     let identity = Identity {
@@ -90,16 +92,34 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         berths: std::array::from_fn(|_| Default::default()),
         client_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
+        loading: Default::default(),
         watchdog: Watchdog::default(),
         stopping: AtomicBool::new(false),
         next_client: AtomicU64::new(1),
         identity,
     });
     super::daemon::write_pid_file(&settings);
-    start_cores(threads, &allowance, &settings, config, shared, listeners, signal_fd)?;
+    let doors = Doors { listeners, signal_fd };
+    run_cores(threads, &allowance, &settings, config, shared, doors, plan)?;
     super::daemon::remove_pid_file(&settings);
     warning("Redis is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// How the outside reaches the process: core 0's.
+#[derive(Default)]
+struct Doors {
+    listeners: Vec<Listener>,
+    signal_fd: i32,
+}
+
+/// What is to be loaded before commands are served: core 0's.
+struct Load {
+    plan: Plan,
+    /// Every core has started: go.
+    may_begin: Arc<AtomicBool>,
+    /// Where the last line of the log goes if that cannot be.
+    failed: mpsc::Sender<String>,
 }
 
 /// What one core's thread is started with.
@@ -109,44 +129,54 @@ struct Seed {
     shared: Arc<Shared>,
     map: SlotMap,
     config: Arc<Config>,
-    listeners: Vec<Listener>,
-    signal_fd: i32,
+    doors: Option<Doors>,
+    load: Option<Load>,
+    is_loading: bool,
     started: mpsc::Sender<Result<(), String>>,
 }
 
-fn start_cores(
+/// Starts the cores, has the data loaded, and waits until they end.
+fn run_cores(
     threads: usize,
     allowance: &Allowance,
     settings: &Settings,
     config: Config,
     shared: Arc<Shared>,
-    listeners: Vec<Listener>,
-    signal_fd: i32,
+    doors: Doors,
+    plan: Plan,
 ) -> Result<(), Fatal> {
-    let (sender, receiver) = mpsc::channel();
+    let (started, all_started) = mpsc::channel();
+    let (failed, failed_load) = mpsc::channel();
+    let may_begin = Arc::new(AtomicBool::new(false));
+    let is_loading = !plan.is_empty();
+    if is_loading {
+        shared.loading.begin(clock::wall_us() as i64 / 1_000_000, plan.total_bytes());
+    }
     let (map, config) = (SlotMap::even(threads), Arc::new(config));
     let cpus = pinning(settings, allowance, threads);
     let mut handles = Vec::new();
-    let mut listeners = Some(listeners);
+    let mut of_first = Some((doors, Load { plan, may_begin: Arc::clone(&may_begin), failed }));
     for port in mesh::mesh(threads) {
         let core = port.core();
+        let (doors, load) = of_first.take().unzip();
         let seed = Seed {
             port,
             cpu: cpus.get(core).copied(),
             shared: Arc::clone(&shared),
             map: map.clone(),
             config: Arc::clone(&config),
-            listeners: if core == 0 { listeners.take().unwrap_or_default() } else { Vec::new() },
-            signal_fd: if core == 0 { signal_fd } else { -1 },
-            started: sender.clone(),
+            doors,
+            load,
+            is_loading,
+            started: started.clone(),
         };
         let thread =
             std::thread::Builder::new().name(format!("shoal-core-{core}")).spawn(move || run_core(seed));
         handles.push(thread.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?);
     }
-    drop(sender);
+    drop(started);
     for _ in 0..threads {
-        match receiver.recv() {
+        match all_started.recv() {
             Ok(Ok(())) => {}
             Ok(Err(text)) => return Err(Fatal(text)),
             Err(_) => return Err(Fatal(String::from("a core ended while starting"))),
@@ -154,16 +184,25 @@ fn start_cores(
     }
     crate::observe::identity::note_startup_memory();
     notice("Server initialized");
-    notice("Ready to accept connections");
-    super::daemon::tell_supervisor(settings);
-    let stopping = Arc::clone(&shared);
+    start_purge(&shared)?;
+    may_begin.store(true, Ordering::Release);
+    let fatal = std::cell::Cell::new(None);
+    shared.watchdog.watch(|| {
+        if let Ok(text) = failed_load.try_recv() {
+            fatal.set(Some(Fatal(text)));
+            return true;
+        }
+        handles.iter().all(|handle| handle.is_finished())
+    });
+    fatal.take().map_or(Ok(()), Err)
+}
+
+/// Starts the thread that gives freed memory back to the system.
+fn start_purge(shared: &Arc<Shared>) -> Result<(), Fatal> {
+    let stopping = Arc::clone(shared);
     let purge = move || purge::run(|| stopping.stopping.load(Ordering::Relaxed));
     let purging = std::thread::Builder::new().name("shoal-purge".into()).spawn(purge);
     purging.map_err(|error| Fatal(format!("cannot start a thread: {error}")))?;
-    shared.watchdog.watch(|| handles.iter().all(|handle| handle.is_finished()));
-    for handle in handles {
-        let _ = handle.join();
-    }
     Ok(())
 }
 
@@ -177,20 +216,21 @@ fn run_core(seed: Seed) {
     }
 }
 
-/// The network task and upkeep of one core, until the process stops.
+/// The network task, upkeep and loading of one core, until the process stops.
 async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
-    let Seed { port, shared, map, config, listeners, signal_fd, started, .. } = seed;
+    let Seed { port, shared, map, config, doors, load, is_loading, started, .. } = seed;
     let (id, kept) = (port.core(), Arc::clone(&shared));
     let settings = Settings::from(&*config);
     let space = Keyspace::new(settings.databases, Prng::from_entropy().next_u64());
     let shard = Box::new(Shard { core: port.core(), space, log: Log::default(), dirty: 0, walk: None });
     let mut core = Core::new(port, shared, map, config, shard)
         .map_err(|error| executor::explain(&error.to_string(), Some(&error)))?;
-    for (index, listener) in listeners.iter().enumerate() {
-        core.ring.accept(listener.fd, index as u32);
-    }
-    core.listeners = listeners;
-    if signal_fd >= 0 {
+    core.loading.is_on = is_loading;
+    if let Some(Doors { listeners, signal_fd }) = doors {
+        for (index, listener) in listeners.iter().enumerate() {
+            core.ring.accept(listener.fd, index as u32);
+        }
+        core.listeners = listeners;
         core.signal_fd = signal_fd;
         core.ring.poll_in(signal_fd, 0);
     }
@@ -198,9 +238,10 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     let saver = start_saver(&core, classes);
     let _ = started.send(Ok(()));
     drop(started);
+    let loading = load.map(|load| glommio::spawn_local_into(load_data(Rc::clone(&core), load), classes.bulk));
     let upkeep = glommio::spawn_local_into(tend(Rc::clone(&core)), classes.background);
     let network = glommio::spawn_local_into(network::drive(core), classes.network);
-    let (Ok(upkeep), Ok(network)) = (upkeep, network) else {
+    let (Ok(upkeep), Ok(network), Ok(loading)) = (upkeep, network, loading.transpose()) else {
         return Err(String::from("cannot start the core's tasks"));
     };
     let (shared, watched) = (Arc::clone(&kept), kept);
@@ -208,11 +249,34 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
     network.await;
     attended.cancel().await;
     upkeep.cancel().await;
+    if let Some(loading) = loading {
+        loading.cancel().await;
+    }
     if let Some(saver) = saver {
         saver.cancel().await;
     }
     shared.watchdog.leave(id);
     Ok(())
+}
+
+/// Loads what there is once every core has started; then the start is complete.
+async fn load_data(core: load::SharedCore, load: Load) {
+    while !load.may_begin.load(Ordering::Acquire) {
+        glommio::timer::sleep(Duration::from_millis(1)).await;
+    }
+    if !load.plan.is_empty() {
+        match load::at_start(&core, &load.plan).await {
+            Ok(()) => {}
+            Err(LoadError::Stopped) => return,
+            Err(LoadError::Fatal(text)) => {
+                let _ = load.failed.send(text);
+                return;
+            }
+        }
+    }
+    notice("Ready to accept connections");
+    let settings = Arc::clone(&core.borrow().settings);
+    super::daemon::tell_supervisor(&settings);
 }
 
 /// The file task of snapshots, on core 0.

@@ -6,6 +6,8 @@
 mod boot;
 mod daemon;
 mod listen;
+mod load;
+mod load_aof;
 mod network;
 mod registry;
 mod save;

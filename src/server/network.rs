@@ -9,11 +9,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::{clock, ticks};
 use crate::limits::TURN_SLICE_US;
 use crate::observe::log::warning;
 use crate::session::core::Core;
+
+/// How long an idle core leaves its ring alone while tasks beside the network's have work or wait for files.
+const BULK_WAIT: Duration = Duration::from_micros(50);
 
 /// Runs turns until the process stops.
 pub async fn drive(core: Rc<RefCell<Core>>) {
@@ -36,21 +40,27 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
             step(&mut core, &mut now)
         };
         if slept || now.wrapping_sub(slice_began) >= slice_ticks {
-            glommio::executor().yield_task_queue_now().await;
+            if slept && core.borrow().bulk_tasks > 0 {
+                // With nothing runnable the executor waits for its files at once.
+                glommio::timer::sleep(BULK_WAIT).await;
+            } else {
+                glommio::executor().yield_task_queue_now().await;
+            }
             now = ticks::now();
             slice_began = now;
         }
     }
 }
 
-/// One turn and one wait, from `now` on (ticks), which it advances; whether the wait slept its whole time. The counter is read twice.
+/// One turn and one wait, from `now` on (ticks), which it advances; whether the core has nothing to do. The counter is read twice.
 fn step(core: &mut Core, now: &mut u64) -> bool {
     let started = *now;
     let worked = core.turn();
     let mut submitted = ticks::now();
     let turn_us = if worked { core.note_turn(started, submitted) } else { 0 };
     let (mut timeout_us, mut is_urgent) = (0, false);
-    if core.is_idle() && !spin(core, &mut submitted) {
+    let has_tasks = core.bulk_tasks > 0 && core.is_idle();
+    if !has_tasks && core.is_idle() && !spin(core, &mut submitted) {
         // What nobody else wants of the core goes to a snapshot, here and not by the executor's shares, which count this loop's looking as work.
         let walked = core.walk_while_idle();
         is_urgent = walked;
@@ -67,7 +77,7 @@ fn step(core: &mut Core, now: &mut u64) -> bool {
     *now = ticks::now();
     core.end_step(submitted, *now, turn_us);
     core.stats.sleeps += (timeout_us > 0) as u64;
-    (timeout_us > 0 && !worked) || is_urgent
+    ((timeout_us > 0 || has_tasks) && !worked) || is_urgent
 }
 
 /// Looks for work without sleeping for `busy-poll-us`; whether some came. `ended` becomes the time (ticks) at which it stopped.

@@ -32,6 +32,9 @@ impl Core {
         self.last_tick = ticks::now();
         self.follows = true;
         let ticks = self.last_tick.wrapping_sub(started);
+        if !session.is_shown() {
+            return;
+        }
         if self.count(command, ticks, failed) {
             self.note_command(started);
             self.account_slow(session, command, args, ticks);
@@ -136,7 +139,11 @@ impl Core {
     /// Shows the command to MONITOR clients.
     #[inline]
     pub fn feed_monitors(&mut self, session: &Session, args: &Args<'_>, row: &Row) {
-        if !self.monitors.is_empty() && !row.flags.has(flag::SKIP_MONITOR) && !row.flags.has(flag::ADMIN) {
+        if !self.monitors.is_empty()
+            && !row.flags.has(flag::SKIP_MONITOR)
+            && !row.flags.has(flag::ADMIN)
+            && session.is_shown()
+        {
             self.send_to_monitors(session, args);
         }
     }
@@ -144,7 +151,11 @@ impl Core {
     /// Shows a command a script calls to MONITOR clients.
     #[inline]
     pub fn feed_monitors_from_script(&mut self, session: &mut Session, args: &Args<'_>, row: &Row) {
-        if !self.monitors.is_empty() && !row.flags.has(flag::SKIP_MONITOR) && !row.flags.has(flag::ADMIN) {
+        if !self.monitors.is_empty()
+            && !row.flags.has(flag::SKIP_MONITOR)
+            && !row.flags.has(flag::ADMIN)
+            && session.is_shown()
+        {
             let peer = std::mem::replace(&mut session.peer, "lua".into());
             self.send_to_monitors(session, args);
             session.peer = peer;
@@ -176,6 +187,9 @@ impl Core {
 
     /// Evicts until memory is below maxmemory; false if that is not possible now.
     pub fn make_room(&mut self) -> bool {
+        if self.loading.is_on {
+            return true;
+        }
         let limit = self.settings.maxmemory;
         let mut used = memory::used();
         let mut rounds = 0;

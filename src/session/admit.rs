@@ -7,12 +7,14 @@
 use std::sync::atomic::Ordering;
 
 use super::core::Core;
+use super::loading::LOADING;
 use super::multi::{self, Queued};
-use super::{Session, client_flag, gate, route};
+use super::{Session, applied, client_flag, gate, route};
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
 use crate::command::row::{Row, flag};
 use crate::resp::{Args, OwnedCommand};
+use crate::shard::lending::CoreSet;
 
 /// What a connection from outside is told in protected mode (redis' text).
 pub const PROTECTED_MODE_TEXT: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
@@ -33,6 +35,9 @@ pub enum Verdict {
 pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict {
     session.client.last_active_ms = core.now_ms;
     session.client.flags &= !client_flag::PAUSED;
+    if session.client.flags & client_flag::APPLIES != 0 {
+        return applied::admit(core, session, args);
+    }
     forget_caching(session, session.client.last_command);
     let command = match core.shared.table.find(args) {
         Ok(command) => command,
@@ -78,6 +83,9 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         );
         return refuse(core, session, command, text);
     }
+    if core.loading.refuses(row, session.multi.as_deref()) {
+        return refuse(core, session, command, LOADING);
+    }
     if let Some(text) = core.busy.refuses(row) {
         return refuse(core, session, command, text);
     }
@@ -106,7 +114,7 @@ fn forget_caching(session: &mut Session, last: Option<&Row>) {
     }
 }
 
-fn runs_inside_multi(full_name: &str) -> bool {
+pub(super) fn runs_inside_multi(full_name: &str) -> bool {
     matches!(full_name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
@@ -115,18 +123,24 @@ fn visits_shards(full_name: &str) -> bool {
     matches!(full_name, "debug" | "info" | "memory|stats" | "memory|doctor" | "config|resetstat")
 }
 
-fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
+/// The shards a command will need when EXEC runs it.
+pub(super) fn queued_cores(core: &Core, command: Command, args: &Args<'_>) -> CoreSet {
     let is_control = core.shared.controls[command.id as usize].is_some();
     let place = super::pubsub::place_of_command(core, command.row, args);
-    let cores = match is_control {
-        _ if place.is_some() => crate::shard::lending::CoreSet(place.map_or(0, |place| 1 << place)),
+    match is_control {
+        _ if place.is_some() => CoreSet(place.map_or(0, |place| 1 << place)),
         true if super::commands::scripting::runs_script(command.row) => {
             super::commands::scripting::queued_cores(core, command.row, args)
         }
-        true if visits_shards(command.row.full_name) => crate::shard::lending::CoreSet::all(core.cores()),
+        true if visits_shards(command.row.full_name) => CoreSet::all(core.cores()),
         true if command.row.first_key == 0 || command.row.flags.has(flag::PUBSUB) => Default::default(),
         _ => route::cores_of(core, command.row, args),
-    };
+    }
+}
+
+/// Keeps a command of an open MULTI.
+pub(super) fn queue(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) {
+    let cores = queued_cores(core, command, args);
     let Some(multi) = session.multi.as_mut() else { return };
     multi.note(command.row);
     multi.cores.0 |= cores.0;

@@ -238,6 +238,9 @@ impl Core {
     pub fn park(&mut self, mut session: Box<Session>) {
         let index = session.conn;
         session.homeward = false;
+        if session.client.flags & client_flag::APPLIES != 0 {
+            return self.rest_applied(session);
+        }
         if session.lane.is_some() {
             return super::split::lane_home(self, session);
         }

@@ -26,6 +26,7 @@ use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::keyspace::Freshness;
 use crate::limits::{BUSY_WAIT_US, IDLE_WAIT_US, MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
+use crate::observe::log::warning;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -101,6 +102,8 @@ pub struct Shared {
     pub berths: [super::berth::Berth; MAX_CORES],
     /// Memory of clients per core, while maxmemory-clients is set.
     pub client_bytes: [AtomicUsize; MAX_CORES],
+    /// How far loading is.
+    pub loading: super::loading::Progress,
     /// Keeps executors from sleeping with work in hand.
     pub watchdog: Watchdog,
     /// Set once: cores leave their loops.
@@ -171,6 +174,14 @@ pub struct Core {
     pub latency: crate::observe::latency::Latency,
     /// Scripts that take too long.
     pub busy: super::busy::Busy,
+    /// Whether data is being loaded, and records that wait for the shard.
+    pub loading: super::loading::Loading,
+    /// Commands no connection sent, executed here.
+    pub applied: super::applied::Applied,
+    /// A stream of commands that is taken apart here.
+    pub stream: Option<Box<super::apply::Stream>>,
+    /// Tasks beside the network's that want this core: it does not sleep.
+    pub bulk_tasks: usize,
     /// Until when commands pause, and whether only writes do.
     pub paused: super::pause::Pause,
     /// Clients at home here that wait in a blocking command.
@@ -254,6 +265,10 @@ impl Core {
             slowlog: Default::default(),
             latency: Default::default(),
             busy: Default::default(),
+            loading: Default::default(),
+            applied: Default::default(),
+            stream: None,
+            bulk_tasks: 0,
             paused: Default::default(),
             blocked: Default::default(),
             unwatch_later: Vec::new(),
@@ -351,6 +366,8 @@ impl Core {
             self.last_tick = ticks::now();
         }
         self.begin_part();
+        self.take_deliveries();
+        self.run_pieces();
         self.expire_blocked();
         std::mem::take(&mut self.blocked.early).into_iter().for_each(|offer| offer::step(self, offer));
         self.drain_waiting();
@@ -483,7 +500,10 @@ impl Core {
     /// Whether the core may sleep.
     pub fn is_idle(&self) -> bool {
         let at_hand = !self.completions.is_empty() || !self.inbox.is_empty() || !self.dirty.is_empty();
-        let nobody_waits = self.waiting.is_empty() && self.errands.is_empty();
+        let nobody_waits = self.waiting.is_empty()
+            && self.errands.is_empty()
+            && !self.loading.has_deliveries()
+            && !self.applied.has_next();
         !at_hand && self.mesh.queued() == 0 && (nobody_waits || self.shard.is_none())
     }
 
@@ -511,7 +531,11 @@ impl Core {
             info.assume_init().ssi_signo as i32
         };
         let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
-        crate::observe::log::warning(&format!("Received {name} scheduling shutdown..."));
+        match self.loading.is_on {
+            true => warning("Received shutdown signal during loading, scheduling shutdown."),
+            false => warning(&format!("Received {name} scheduling shutdown...")),
+        }
+        warning("User requested shutdown...");
         self.stop();
     }
 
@@ -535,7 +559,7 @@ impl Core {
             let (settings, now_ms) = (Arc::clone(&self.settings), self.now_ms);
             shard.space.common.freshness = freshness(&settings);
             shard.space.common.watch.track.reports_all = self.tracking.reports_all();
-            if self.active_expire {
+            if self.active_expire && !self.loading.is_on {
                 let started = ticks::now();
                 more |= upkeep::expire(&mut shard, now_ms, EXPIRE_BUDGET_US, &settings, &mut self.outcome);
                 self.stats.expire_ticks += ticks::now().wrapping_sub(started);

@@ -13,6 +13,8 @@
 
 pub mod account;
 pub mod admit;
+pub mod applied;
+pub mod apply;
 pub mod berth;
 pub mod blocking;
 pub mod busy;
@@ -26,6 +28,7 @@ pub mod exec;
 mod fetch;
 pub mod gate;
 pub mod hold;
+pub mod loading;
 pub mod lookahead;
 pub mod multi;
 pub mod offer;
@@ -127,6 +130,8 @@ pub mod client_flag {
     pub const TRACK_CACHING: u32 = 1 << 15;
     /// All that CLIENT TRACKING OFF clears.
     pub const TRACK_ALL: u32 = 0x7f << 9;
+    /// It has no connection: it executes commands that nobody here has sent (`applied`).
+    pub const APPLIES: u32 = 1 << 16;
 }
 
 /// The client's state that commands read and set.
@@ -208,6 +213,8 @@ pub struct Session {
     pub closing: bool,
     /// Going home: nothing left to run.
     pub homeward: bool,
+    /// How its commands are executed if no connection sent them.
+    pub applies: Option<applied::Rules>,
 }
 
 impl Session {
@@ -237,6 +244,7 @@ impl Session {
             admitted: false,
             closing: false,
             homeward: false,
+            applies: None,
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Multi {
     pub writes: bool,
     /// A queued command may need more memory.
     pub grows_memory: bool,
+    /// A queued command is refused while data is loaded.
+    pub is_refused_loading: bool,
     /// A queued command may write.
     pub may_write: bool,
 }
@@ -162,6 +164,7 @@ impl Multi {
     pub fn note(&mut self, row: &Row) {
         self.writes |= row.flags.has(flag::WRITE | flag::MAY_REPLICATE);
         self.grows_memory |= row.flags.has(flag::DENYOOM);
+        self.is_refused_loading |= !row.flags.has(flag::LOADING);
         self.may_write |= row.flags.has(flag::WRITE);
     }
 }

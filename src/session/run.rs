@@ -61,7 +61,8 @@ pub(super) enum Next {
 pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     core.follows = false;
     let mut reader = std::mem::take(&mut session.reader);
-    let proto_limit = core.settings.proto_max_bulk_len;
+    let is_applied = session.client.flags & client_flag::APPLIES != 0;
+    let proto_limit = if is_applied { usize::MAX } else { core.settings.proto_max_bulk_len };
     let mut input = reader.open(chunk, proto_limit);
     let next = loop {
         if session.visit.is_some() || session.exec.is_some() || session.closing {
@@ -119,7 +120,7 @@ pub fn run(core: &mut Core, mut session: Box<Session>, chunk: &[u8]) {
     input.close();
     session.plan.forget_places();
     let limit = core.settings.client_query_buffer_limit;
-    if reader.len() > limit {
+    if reader.len() > limit && !is_applied {
         core.stats.query_buffer_limit_disconnections += 1;
         session.closing = true;
         reader.clear();
@@ -286,6 +287,9 @@ fn wanted_cores(core: &Core, session: &Session, command: Command, args: &Args<'_
 /// A late script has a shard the command needs: it is refused. Whether it was.
 #[cold]
 fn refuse_if_busy(core: &mut Core, session: &mut Session, command: Command, args: &Args<'_>) -> bool {
+    if session.rules().is_some() {
+        return false;
+    }
     let wanted = match &session.lent {
         Some(lent) => lent.wanted(),
         None => wanted_cores(core, session, command, args),
@@ -454,8 +458,10 @@ pub(super) fn run_one(
         }
         (None, Some(handler)) => {
             let may_block = command.row.flags.has(flag::BLOCKING | flag::WAITS);
-            core.outcome.blocking.may_block = may_block && session.client.flags & client_flag::EXECUTING == 0;
-            let failed = call_handler(core, session, command.row, handler, args, hands, Access::at(now_ms));
+            let is_bound = session.client.flags & (client_flag::EXECUTING | client_flag::APPLIES) != 0;
+            core.outcome.blocking.may_block = may_block && !is_bound;
+            let access = session.access(now_ms);
+            let failed = call_handler(core, session, command.row, handler, args, hands, access);
             if may_block && let Some(spec) = core.outcome.blocking.block.take() {
                 blocking::begin(core, session, command, args, *spec, hands);
             }
@@ -483,6 +489,8 @@ pub fn call_handler(
     access.touch = session.client.flags & client_flag::NO_TOUCH == 0;
     core.outcome.caller = gate::caller(core, session, row, args, core.outcome.caller.is_script);
     core.prepare_tracking(hands);
+    let was_unlogged = core.outcome.is_unlogged;
+    core.outcome.is_unlogged |= !session.is_logged();
     let run = Run {
         row,
         handler,
@@ -496,6 +504,7 @@ pub fn call_handler(
         known: session.plan.known(args),
     };
     let failed = execute(hands, run, &mut session.out, &mut core.outcome);
+    core.outcome.is_unlogged = was_unlogged;
     if !core.outcome.events.is_empty() {
         let mut events = std::mem::take(&mut core.outcome.events);
         core.publish_events(&mut events);
@@ -578,7 +587,12 @@ pub(super) fn end_reply_mode(session: &mut Session) {
     match session.client.reply {
         ReplyMode::On => {}
         ReplyMode::SkipNext => session.client.reply = ReplyMode::Skip,
-        ReplyMode::Off => session.out.rewind(session.reply_mark),
+        ReplyMode::Off => {
+            if session.client.flags & client_flag::APPLIES != 0 {
+                session.note_discarded(session.out.since(session.reply_mark));
+            }
+            session.out.rewind(session.reply_mark);
+        }
         ReplyMode::Skip => {
             session.out.rewind(session.reply_mark);
             session.client.reply = ReplyMode::On;

@@ -22,7 +22,6 @@ use crate::command::script::engine::{self, Ended, Engine};
 use crate::command::script::room::{Flags, Function, Script};
 use crate::command::script::running::{Host, Refusal, Running};
 use crate::command::script::{api, library};
-use crate::keyspace::Access;
 use crate::observe::crash;
 use crate::observe::log::warning;
 use crate::resp::{Args, CommandBuilder, Out, OwnedCommand};
@@ -264,7 +263,7 @@ impl Runner<'_, '_> {
         core.outcome.is_unlogged = !effects;
         core.outcome.caller.is_script = true;
         core.outcome.blocking.may_block = false;
-        let access = Access::at(self.now_ms);
+        let access = self.session.access(self.now_ms);
         let failed = call_handler(core, self.session, row, handler, args, self.hands, access);
         core.outcome.is_unlogged = false;
         core.outcome.caller.is_script = false;
@@ -279,7 +278,7 @@ impl Runner<'_, '_> {
             Hands::One(shard) => Some(&mut **shard),
             Hands::Many(_, shards, log_at) => shards[*log_at].as_deref_mut(),
         };
-        if let Some(shard) = shard.filter(|_| effects) {
+        if let Some(shard) = shard.filter(|_| effects && self.session.is_logged()) {
             propagate_publish(shard, self.session.client.db, args);
         }
         self.session.out.integer(receivers as i64);

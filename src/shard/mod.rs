@@ -8,6 +8,7 @@
 
 pub mod blocking;
 pub mod execute;
+pub mod intake;
 pub mod lending;
 pub mod snapshot;
 pub mod upkeep;
@@ -38,7 +39,7 @@ impl Shard {
 }
 
 /// The recency clock that `maxmemory-policy` and the `lfu-*` directives ask for.
-fn freshness(settings: &Settings) -> Freshness {
+pub fn freshness(settings: &Settings) -> Freshness {
     use EvictionPolicy::{AllKeysLfu, VolatileLfu};
     Freshness {
         lfu: matches!(settings.maxmemory_policy, Some(AllKeysLfu | VolatileLfu)),

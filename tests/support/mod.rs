@@ -6,8 +6,10 @@
 //! loudly with the install line when the peer is missing.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+pub mod checkers;
 pub mod client;
 pub mod coverage;
+pub mod directory;
 pub mod newer;
 pub mod prng;
 pub mod proxy;

@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,15 @@ pub struct Server {
     pub plan: Plan,
     /// The test has already reported that it crashed: drop does not fail again.
     pub crash_reported: bool,
+}
+
+/// A server that ended instead of serving (or hung: then without status).
+#[derive(Debug)]
+pub struct Refusal {
+    /// All it wrote.
+    pub log: String,
+    /// How it ended.
+    pub status: Option<ExitStatus>,
 }
 
 /// Where the server under test is.
@@ -92,6 +101,12 @@ impl Plan {
         self
     }
 
+    /// Its data lie in a directory of the test's, which outlives the server (its log stays in its own).
+    pub fn data(self, directory: &Path) -> Plan {
+        let path = directory.to_str().expect("a printable path").to_owned();
+        self.args(&["--dir", &path])
+    }
+
     /// True if this is redis-server, whichever side it plays.
     pub fn is_redis(&self) -> bool {
         self.is_redis
@@ -112,7 +127,31 @@ impl Plan {
         panic!("{} did not start:\n{last_log}", self.binary.display());
     }
 
+    /// Starts it and waits until it answers or has ended; what it wrote and its exit status if it did end.
+    pub fn try_start(&self) -> Result<Server, Refusal> {
+        for _ in 0..5 {
+            let mut server = self.spawn();
+            match server.wait_ready() {
+                Ok(()) => return Ok(server),
+                Err(log) if log.contains("Address already in use") => {}
+                Err(log) => {
+                    let status = server.child.try_wait().ok().flatten();
+                    server.crash_reported = true;
+                    return Err(Refusal { log, status });
+                }
+            }
+        }
+        panic!("{}: no free port", self.binary.display());
+    }
+
     fn start_once(&self) -> Result<Server, String> {
+        let mut server = self.spawn();
+        server.wait_ready()?;
+        Ok(server)
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn spawn(&self) -> Server {
         let port = free_port();
         let number = NEXT_DIRECTORY.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("shoal-test-{}-{number}", std::process::id()));
@@ -132,9 +171,7 @@ impl Plan {
             .stderr(output("stderr"))
             .spawn();
         let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
-        let mut server = Server { child, port, directory, plan: self.clone(), crash_reported: false };
-        server.wait_ready()?;
-        Ok(server)
+        Server { child, port, directory, plan: self.clone(), crash_reported: false }
     }
 }
 
@@ -183,6 +220,49 @@ impl Server {
     /// False once the process has ended.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// SIGKILL, and the process is gone when this returns.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends SIGTERM and gives how it ended; panics, with the log, if it does not within 20 s.
+    pub fn terminate(&mut self) -> ExitStatus {
+        // SAFETY: kill touches no memory; the child was not yet waited for, so the pid is still its own.
+        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM) };
+        self.wait_exit(START_LIMIT)
+    }
+
+    /// Waits until it has ended by itself; panics, with the log, if it does not.
+    pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status;
+            }
+            assert!(
+                start.elapsed() < limit,
+                "{} does not end:\n{}",
+                self.plan.binary.display(),
+                tail(&self.log(), 60)
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// One field of INFO; panics if there is none.
+    pub fn info(&self, field: &str) -> String {
+        let text = self.connect().run("INFO everything").text();
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("{}: INFO has no {field}", self.plan.binary.display())).to_owned()
+    }
+
+    /// Polls a field of INFO until it has this value.
+    pub fn wait_info(&self, field: &str, value: &str) {
+        let done = super::client::wait_until(START_LIMIT, || self.info(field) == value);
+        assert!(done, "{field} stays {}, not {value}\n{}", self.info(field), tail(&self.log(), 60));
     }
 
     /// Panics, with the log, if the server died or left a crash report.

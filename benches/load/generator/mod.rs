@@ -12,6 +12,7 @@ pub mod reply_scan;
 mod traffic;
 
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 pub use traffic::{Keys, Traffic};
 
@@ -55,6 +56,36 @@ pub struct Plan {
     pub pace: Pace,
     /// Of the key sequence.
     pub seed: u64,
+}
+
+/// One request of a traced run.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// When it was due, in ms from the start.
+    pub due_ms: u32,
+    /// From then to its reply.
+    pub took_us: u32,
+}
+
+/// A run of which every request is known.
+pub struct Trace {
+    /// The sums.
+    pub run: DriverRun,
+    /// When it began.
+    pub start: Instant,
+    /// In the order of the replies.
+    pub moments: Vec<Moment>,
+}
+
+/// Runs a plan on the given core until its end or `stop`, and keeps every request.
+pub fn run_traced(plan: &Plan, cpu: usize, stop: &AtomicBool) -> Outcome<Trace> {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            cores::pin_here(&[cpu])?;
+            pump::Pump::connect(plan)?.run_traced(stop)
+        });
+        worker.join().unwrap_or_else(|_| Err("the load generator's thread panicked".into()))
+    })
 }
 
 /// Runs a plan to its end in a thread of its own on the given core.

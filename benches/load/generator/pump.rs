@@ -16,7 +16,7 @@ use io_uring::{EnterFlags, IoUring, squeue, types};
 
 use super::connection::{Connection, Operation};
 use super::traffic::Renderer;
-use super::{Pace, Plan};
+use super::{Moment, Pace, Plan, Trace};
 use crate::Outcome;
 use crate::sample::{DriverRun, Latency};
 
@@ -34,6 +34,8 @@ pub struct Pump {
     renderer: Renderer,
     schedule: Schedule,
     latencies: Histogram<u64>,
+    /// Every request by itself, if asked for.
+    trace: Option<Vec<Moment>>,
     start: Instant,
     in_flight: usize,
 }
@@ -107,6 +109,7 @@ impl Pump {
             renderer: Renderer::new(plan.traffic, plan.keys, plan.value_size, plan.seed),
             schedule: Schedule::new(plan),
             latencies: Histogram::new_with_bounds(1, 600_000_000_000, 3)?,
+            trace: None,
             start: Instant::now(),
             in_flight: 0,
         })
@@ -114,6 +117,17 @@ impl Pump {
 
     /// Runs the plan; with `stop` set no further batch is started.
     pub fn run(mut self, stop: &AtomicBool) -> Outcome<DriverRun> {
+        self.finish(stop)
+    }
+
+    /// As `run`, and tells of every request when it was due and how long it took. Bounds: 8 bytes per request.
+    pub fn run_traced(mut self, stop: &AtomicBool) -> Outcome<Trace> {
+        self.trace = Some(Vec::new());
+        let run = self.finish(stop)?;
+        Ok(Trace { run, start: self.start, moments: self.trace.take().unwrap_or_default() })
+    }
+
+    fn finish(&mut self, stop: &AtomicBool) -> Outcome<DriverRun> {
         let done = self.turns(stop);
         let seconds = self.start.elapsed().as_secs_f64();
         if self.in_flight == 0 {
@@ -250,6 +264,12 @@ impl Pump {
         let finished = connection.end_receive(result)?;
         let latency_ns = now_ns.saturating_sub(connection.due_ns).max(1);
         let more = connection.outstanding > 0;
+        if let Some(trace) = &mut self.trace {
+            let to_u32 = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+            let moment =
+                Moment { due_ms: to_u32(connection.due_ns / 1_000_000), took_us: to_u32(latency_ns / 1000) };
+            trace.extend(std::iter::repeat_n(moment, finished as usize));
+        }
         self.latencies.saturating_record_n(latency_ns, finished);
         Ok(if more { Some(self.connections[index].receive_entry()) } else { None })
     }

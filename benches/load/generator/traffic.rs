@@ -9,6 +9,8 @@
 pub enum Traffic {
     /// SET key value.
     Set,
+    /// SET key value, the value of random bytes (the same for every key): no compression makes it smaller.
+    SetRandom,
     /// GET key.
     Get,
     /// GET in this many percent of requests, SET in the rest.
@@ -23,7 +25,7 @@ impl Traffic {
     /// Lower-case name, as `redis-benchmark -t` takes it.
     pub fn name(self) -> &'static str {
         match self {
-            Traffic::Set => "set",
+            Traffic::Set | Traffic::SetRandom => "set",
             Traffic::Get => "get",
             Traffic::Mixed(_) => "mixed",
             Traffic::Incr => "incr",
@@ -84,7 +86,11 @@ const DIGITS: &[u8] = b"000000000000";
 impl Renderer {
     /// A renderer; equal seeds give equal requests.
     pub fn new(traffic: Traffic, keys: Keys, value_size: usize, seed: u64) -> Renderer {
-        let value = vec![b'x'; value_size];
+        let mut value = vec![b'x'; value_size];
+        if traffic == Traffic::SetRandom {
+            let mut random = Renderer::new(Traffic::Ping, keys, 0, seed);
+            value.iter_mut().for_each(|byte| *byte = random.next_below(256) as u8);
+        }
         Renderer {
             traffic,
             keys,
@@ -104,7 +110,7 @@ impl Renderer {
         };
         self.sent += 1;
         match self.traffic {
-            Traffic::Set => self.set.render(key, out),
+            Traffic::Set | Traffic::SetRandom => self.set.render(key, out),
             Traffic::Get => self.get.render(key, out),
             Traffic::Incr => self.incr.render(key, out),
             Traffic::Ping => out.extend_from_slice(b"*1\r\n$4\r\nPING\r\n"),

@@ -18,6 +18,11 @@ use crate::Outcome;
 use crate::bench::Bench;
 use crate::report::Report;
 
+/// The name of this program.
+pub const PROGRAM: &str = "load";
+/// What it measures if nothing is asked for.
+pub const DEFAULT: &str = "cpu";
+
 /// One thing that can be measured.
 pub struct Scenario {
     /// Its name on the command line, in JSON and of its chart.

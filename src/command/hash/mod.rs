@@ -10,12 +10,18 @@ pub mod read;
 pub mod walk;
 
 use crate::command::Cx;
+use crate::config::Settings;
 use crate::types::hash::HashLimits;
 
 /// The encoding thresholds in force.
 pub fn limits(cx: &Cx<'_>) -> HashLimits {
+    limits_of(cx.settings)
+}
+
+/// The same, where no command runs.
+pub fn limits_of(settings: &Settings) -> HashLimits {
     HashLimits {
-        max_entries: cx.settings.hash_max_listpack_entries,
-        max_value: cx.settings.hash_max_listpack_value,
+        max_entries: settings.hash_max_listpack_entries,
+        max_value: settings.hash_max_listpack_value,
     }
 }

@@ -6,6 +6,7 @@
 use crate::base::number::{DigitBuffer, parse_i64};
 use crate::command::reply_error::{ReplyError, invalid_expire, quoting};
 use crate::command::{Cx, notify};
+use crate::keyspace::ExpiryRule;
 
 /// What the number of a command means.
 #[derive(Clone, Copy)]
@@ -101,7 +102,8 @@ fn set_expiry(cx: &mut Cx<'_>, meaning: Meaning) -> Result<(), ReplyError> {
     let wall_ms = wall_deadline(cx, meaning)?;
     let key = cx.key(1);
     let (deadline, now_ms) = (cx.from_wall_ms(wall_ms), cx.now_ms);
-    let due = deadline <= now_ms;
+    // What comes from a file or a primary is kept: the deletion comes from there too.
+    let due = deadline <= now_ms && cx.access.expiry == ExpiryRule::Delete;
     let Some(mut entry) = cx.lookup_write(&key) else {
         cx.out.integer(0);
         return Ok(());

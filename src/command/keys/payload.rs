@@ -4,11 +4,13 @@
 //! value. Source: redis 7.0's order of checks, texts, events and effects.
 use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
-use crate::command::{Cx, hash, list, notify, set, zset};
+use crate::command::{Cx, hash, notify, set, zset};
+use crate::config::Settings;
 use crate::keyspace::{Expire, ExpiryRule, Key};
 use crate::rdb;
 use crate::rdb::encode::Style;
 use crate::rdb::load::Limits;
+use crate::types::list::ListLimits;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -68,12 +70,17 @@ fn parse_options(cx: &Cx<'_>) -> Result<Options, ReplyError> {
 
 /// The encoding thresholds in force.
 pub fn limits(cx: &Cx<'_>) -> Limits {
+    limits_of(cx.settings, cx.wall_offset_ms)
+}
+
+/// The same, where no command runs.
+pub fn limits_of(settings: &Settings, wall_offset_ms: i64) -> Limits {
     Limits {
-        hash: hash::limits(cx),
-        list: list::limits(cx),
-        set: set::limits(cx),
-        zset: zset::limits(cx),
-        wall_offset_ms: cx.wall_offset_ms,
+        hash: hash::limits_of(settings),
+        list: ListLimits::of(settings.list_max_listpack_size),
+        set: set::limits_of(settings),
+        zset: zset::limits_of(settings),
+        wall_offset_ms,
     }
 }
 

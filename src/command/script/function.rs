@@ -45,6 +45,23 @@ fn put(libraries: &mut Libraries, library: Arc<Library>, replaces: bool) -> Resu
     Ok(())
 }
 
+/// Adds a library that a file holds.
+///
+/// # Errors
+/// What FUNCTION LOAD would say, without the code `ERR`.
+pub fn install(code: &[u8], replaces: bool) -> Result<(), Vec<u8>> {
+    let changed = room::change_libraries(|now| {
+        let (wanted, _) = super::shebang::of_library(code)?;
+        if !replaces && now.get(&wanted).is_some() {
+            return Err([b"ERR Library '", &wanted[..], b"' already exists"].concat());
+        }
+        let mut after = now.clone();
+        put(&mut after, load_code(code)?, replaces)?;
+        Ok(after)
+    });
+    changed.map_err(|text: Refused| text.strip_prefix(b"ERR ").map(<[u8]>::to_vec).unwrap_or(text))
+}
+
 /// FUNCTION LOAD [REPLACE] code
 pub fn load(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let mut replaces = false;

@@ -10,13 +10,19 @@ pub mod pop;
 pub mod read;
 
 use crate::command::Cx;
+use crate::config::Settings;
 use crate::types::set::SetLimits;
 
 /// The encoding thresholds in force.
 pub fn limits(cx: &Cx<'_>) -> SetLimits {
+    limits_of(cx.settings)
+}
+
+/// The same, where no command runs.
+pub fn limits_of(settings: &Settings) -> SetLimits {
     SetLimits {
-        max_ints: cx.settings.set_max_intset_entries,
-        max_pack: cx.settings.set_max_listpack_entries,
-        max_value: cx.settings.set_max_listpack_value,
+        max_ints: settings.set_max_intset_entries,
+        max_pack: settings.set_max_listpack_entries,
+        max_value: settings.set_max_listpack_value,
     }
 }

@@ -9,7 +9,7 @@ use super::write_string;
 use crate::base::number::DigitBuffer;
 use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
-use crate::keyspace::Key;
+use crate::keyspace::{ExpiryRule, Key};
 
 /// `GET key`
 pub fn get(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
@@ -64,7 +64,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     if let Some((clock, index)) = options.expire {
         let wall_ms = deadline(cx, clock, index)?;
         let expire_ms = cx.from_wall_ms(wall_ms);
-        if clock.is_absolute() && expire_ms <= cx.now_ms {
+        if clock.is_absolute() && expire_ms <= cx.now_ms && cx.access.expiry == ExpiryRule::Delete {
             let lazy = cx.settings.lazyfree_lazy_expire;
             delete(cx, &key, lazy);
             return Ok(());

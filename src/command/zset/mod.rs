@@ -16,6 +16,7 @@ pub mod walk;
 
 use crate::command::reply_error::ReplyError;
 use crate::command::{Cx, notify};
+use crate::config::Settings;
 use crate::keyspace::{Expire, Key, NewValue};
 use crate::resp::Out;
 use crate::types::element::Element;
@@ -23,9 +24,14 @@ use crate::types::zset::{ZSet, ZSetLimits};
 
 /// The encoding thresholds in force.
 pub fn limits(cx: &Cx<'_>) -> ZSetLimits {
+    limits_of(cx.settings)
+}
+
+/// The same, where no command runs.
+pub fn limits_of(settings: &Settings) -> ZSetLimits {
     ZSetLimits {
-        max_entries: cx.settings.zset_max_listpack_entries,
-        max_value: cx.settings.zset_max_listpack_value,
+        max_entries: settings.zset_max_listpack_entries,
+        max_value: settings.zset_max_listpack_value,
     }
 }
 

@@ -14,9 +14,7 @@ pub(super) static ROWS: &[Directive] = &[
         .flags(IMMUTABLE)
         .accepted(),
     yes_no("io-threads-do-reads", false, "I/O threads read as well").flags(IMMUTABLE).accepted(),
-    number("key-load-delay", i32::MIN as i128, I32, "0", "microseconds to wait per loaded key")
-        .flags(HIDDEN)
-        .accepted(),
+    number("key-load-delay", i32::MIN as i128, I32, "0", "microseconds to wait per loaded key").flags(HIDDEN),
     number("rdb-key-save-delay", i32::MIN as i128, I32, "0", "microseconds to wait per saved key")
         .flags(HIDDEN)
         .accepted(),

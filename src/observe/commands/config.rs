@@ -65,7 +65,7 @@ fn set(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, 
     }
     let pairs: Vec<(&[u8], &[u8])> =
         (2..args.len()).step_by(2).map(|at| (args.get(at), args.get(at + 1))).collect();
-    let by = SetBy { local: session.client.flags & client_flag::LOCAL != 0, loading: false };
+    let by = SetBy { local: session.client.flags & client_flag::LOCAL != 0, loading: core.loading.is_on };
     let mut newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner);
     let mut config = Config::clone(newest.as_deref().unwrap_or(&core.config));
     let changed = match config.set(&pairs, by) {

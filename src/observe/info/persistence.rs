@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Totals, line};
+use crate::base::clock;
 use crate::session::core::Core;
 
 /// What core 0 knows of snapshots.
@@ -54,7 +55,7 @@ pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
     let snapshots = &totals.snapshots;
     let (done, keys) = snapshots.progress.unwrap_or((0, 0));
     text.push_str("# Persistence\r\n");
-    line(text, "loading", 0);
+    line(text, "loading", u8::from(core.loading.is_on));
     line(text, "async_loading", 0);
     line(text, "current_cow_peak", 0);
     line(text, "current_cow_size", 0);
@@ -70,8 +71,9 @@ pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
     line(text, "rdb_current_bgsave_time_sec", seconds(snapshots.saving_for_s));
     line(text, "rdb_saves", snapshots.begun);
     line(text, "rdb_last_cow_size", 0);
-    line(text, "rdb_last_load_keys_expired", 0);
-    line(text, "rdb_last_load_keys_loaded", 0);
+    let progress = &core.shared.loading;
+    line(text, "rdb_last_load_keys_expired", progress.keys_expired.load(Ordering::Relaxed));
+    line(text, "rdb_last_load_keys_loaded", progress.keys_loaded.load(Ordering::Relaxed));
     line(text, "aof_enabled", 0);
     line(text, "aof_rewrite_in_progress", u8::from(snapshots.rewriting_for_s.is_some()));
     line(text, "aof_rewrite_scheduled", 0);
@@ -84,6 +86,30 @@ pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
     line(text, "aof_last_cow_size", 0);
     line(text, "module_fork_in_progress", 0);
     line(text, "module_fork_last_cow_size", 0);
+    if core.loading.is_on {
+        loading(core, text);
+    }
+}
+
+/// How far loading is.
+fn loading(core: &Core, text: &mut String) {
+    let progress = &core.shared.loading;
+    let (total, loaded) =
+        (progress.total_bytes.load(Ordering::Relaxed), progress.loaded_bytes.load(Ordering::Relaxed));
+    let started_s = progress.started_s.load(Ordering::Relaxed);
+    let elapsed_s = ((clock::wall_us() / 1_000_000) as i64).saturating_sub(started_s).max(0) as u64;
+    let left_s = match elapsed_s {
+        // As redis: there is not enough to go by.
+        0 => 1,
+        _ => u128::from(elapsed_s) * u128::from(total.saturating_sub(loaded)) / (u128::from(loaded) + 1),
+    };
+    let percent = if total > 0 { loaded as f64 / total as f64 * 100.0 } else { 0.0 };
+    line(text, "loading_start_time", started_s);
+    line(text, "loading_total_bytes", total);
+    line(text, "loading_rdb_used_mem", progress.used_memory.load(Ordering::Relaxed));
+    line(text, "loading_loaded_bytes", loaded);
+    line(text, "loading_loaded_perc", format!("{percent:.2}"));
+    line(text, "loading_eta_seconds", left_s);
 }
 
 pub(super) fn keyspace(_: &Core, totals: &Totals, text: &mut String) {
