@@ -20,6 +20,8 @@ use smallvec::SmallVec;
 
 /// Elements fetched at once.
 const BATCH: usize = 32;
+/// What fetching costs, in bytes written: a table may be full of fields whose time is over.
+const FETCH: usize = 128;
 /// quicklist2's containers.
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
@@ -51,7 +53,7 @@ pub struct Saver {
     at: At,
     /// The long text it stands in.
     long: Option<Box<Long>>,
-    /// Bytes in the buffer when the step began, what it may cost, and bytes compressed that are not in the buffer.
+    /// Bytes in the buffer when the step began, what it may cost, and the cost of what is not in the buffer (compressed, fetched).
     from: usize,
     budget: usize,
     spent: usize,
@@ -233,6 +235,7 @@ impl Saver {
                 return At::Table(cursor, index);
             }
         }
+        self.spent += FETCH;
         if next == 0 { At::End } else { At::Table(next, 0) }
     }
 
@@ -263,6 +266,7 @@ impl Saver {
                 return At::Table(cursor, index);
             }
         }
+        self.spent += FETCH;
         if next == 0 { At::End } else { At::Table(next, 0) }
     }
 
