@@ -121,6 +121,9 @@ pub async fn at_start(core: &SharedCore, plan: &Plan) -> Result<(), LoadError> {
     };
     core.borrow_mut().bulk_tasks -= 1;
     loaded?;
+    if core.borrow().settings.appendonly {
+        load_aof::go_on_writing(core).await?;
+    }
     shared.loading.end();
     core.borrow_mut().announce_loading(false);
     Ok(())

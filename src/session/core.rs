@@ -94,6 +94,8 @@ pub struct Shared {
     pub refusing: std::sync::atomic::AtomicU32,
     /// The snapshot's file cannot take what comes: cores walk no further (`server::spill`). Written when that changes.
     pub spilling: AtomicBool,
+    /// What cores know of the append-only file.
+    pub board: super::held_replies::Board,
     /// LASTSAVE, unix seconds.
     pub last_save_s: std::sync::atomic::AtomicI64,
     /// Bytes of keys and values per core, published once a turn (read by eviction).
@@ -198,6 +200,10 @@ pub struct Core {
     pub outcome: Outcome,
     /// Snapshots (`saving`).
     pub saving: super::saving::Saving,
+    /// The append-only file (core 0).
+    pub journal: Option<Box<super::journal::Drive>>,
+    /// Replies that wait for it.
+    pub holds: super::held_replies::Holds,
     /// Longest steps (`steps`).
     pub meter: Meter,
     /// Where the sweep over the connections stands (`client_limits`).
@@ -277,6 +283,8 @@ impl Core {
             slow_ticks: 0,
             outcome: Outcome::default(),
             saving: Default::default(),
+            journal: None,
+            holds: Default::default(),
             meter: Meter::default(),
             swept: 0,
             client_bytes: 0,
@@ -296,6 +304,7 @@ impl Core {
         }
         core.client_memory_limit = core.settings.client_memory_limit();
         core.configure_shard();
+        core.configure_journal();
         core.update_slow_ticks();
         reclaim::enable();
         Ok(core)
@@ -311,6 +320,7 @@ impl Core {
         self.client_memory_limit = self.settings.client_memory_limit();
         self.configure_shard();
         self.update_slow_ticks();
+        self.configure_journal();
     }
 
     fn configure_shard(&mut self) {
@@ -346,6 +356,7 @@ impl Core {
         let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);
+        self.release_held();
         if self.is_idle() && !self.blocked.has_due() {
             return false;
         }
@@ -399,7 +410,9 @@ impl Core {
             self.check_client_memory();
         }
         self.send_invalidations();
+        self.release_held();
         self.flush_connections();
+        self.ask_for_sync();
         self.flush_mesh();
     }
 
@@ -424,6 +437,7 @@ impl Core {
             Op::Send => self.sent(completion),
             Op::Accept => self.accepted(completion),
             Op::Poll => self.signalled(completion),
+            Op::File | Op::FileSync => self.file_done(completion),
             Op::Doorbell | Op::Cancel => {}
         }
     }

@@ -116,11 +116,22 @@ impl Walk {
     }
 }
 
+/// How much a step may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As configured.
+    Easy,
+    /// Clients wait meanwhile: pre-images are not compressed, which is most of the work.
+    Pressed,
+}
+
 /// Goes on for about `budget_us`; what is full is added to `full`. False when this core's part is over, or there is none.
-pub fn step(shard: &mut Shard, budget_us: u64, full: &mut Vec<Chunk>) -> bool {
+pub fn step(shard: &mut Shard, budget_us: u64, pace: Pace, full: &mut Vec<Chunk>) -> bool {
     let Some(mut walk) = shard.walk.take() else { return false };
     let (started, budget) = (ticks::now(), budget_us * ticks::per_us());
     let freshness = shard.space.common.freshness;
+    let compress = walk.manner.style.compress;
+    walk.manner.style.compress &= pace == Pace::Easy;
     let more = loop {
         if !advance(shard, &mut walk, &freshness) {
             break false;
@@ -132,6 +143,7 @@ pub fn step(shard: &mut Shard, budget_us: u64, full: &mut Vec<Chunk>) -> bool {
             break true;
         }
     };
+    walk.manner.style.compress = compress;
     match more {
         true => shard.walk = Some(walk),
         false => full.push(walk.seal(true)),

@@ -180,9 +180,9 @@ impl Journal {
         job.steps.extend([Op::MakeDir { path: directory.clone() }, Op::SyncDir { path: ".".into() }]);
         if let Some((bytes, is_rdb)) = start.empty_base.clone().filter(|_| next.is_empty()) {
             let file = self.new_file();
-            self.base_size = bytes.len() as u64;
-            self.rewrite_base_size = self.base_size;
-            let path = self.names.path(&next.add_base(&self.names.append, is_rdb).name);
+            let name = next.add_base(&self.names.append, is_rdb).name.clone();
+            let path = self.names.path(&name);
+            self.log(Level::Notice, format!("Creating AOF base file {name} on server start"));
             let payload = Arc::new(Payload::new(vec![Slice::Own(bytes)]));
             job.steps.push_back(Op::Open { file, path, truncate: true });
             job.steps.push_back(Op::Write { file, at: 0, payload, skip: 0, sync: true });
@@ -205,7 +205,13 @@ impl Journal {
                 self.add_first_line(job, OpenFile { id, seq: last.seq, len, synced_len: len }, crc);
                 next.incrs.push(last);
             }
-            None => self.add_new_file(job, &mut next),
+            None => {
+                self.add_new_file(job, &mut next);
+                if let Some(listed) = next.incrs.last() {
+                    let text = format!("Creating AOF incr file {} on server start", listed.name);
+                    self.log(Level::Notice, text);
+                }
+            }
         }
         if next != start.manifest {
             self.add_manifest(job, next);
