@@ -317,8 +317,8 @@ impl Parse {
             };
             match item {
                 Item::Entry { db, expire_wall_ms, recency, record } => {
-                    let (_, key, _) = match open_record(record) {
-                        Ok(opened) => opened,
+                    let key = match open_record(record) {
+                        Ok(opened) => opened.key,
                         Err(damage) => {
                             let error = FileError::of_value(offset, b"", damage);
                             return Err(self.fatal(error));
