@@ -11,6 +11,7 @@ use super::hold::Ticket;
 use super::saving::{Cut, Wish};
 use super::{Flow, Session};
 use crate::command::reply_error::ReplyError;
+use crate::effect::rewrite;
 use crate::observe::identity::REDIS_VERSION;
 use crate::observe::log::{notice, warning};
 use crate::persist::storage::error_text;
@@ -118,6 +119,13 @@ pub fn header(core: &Core, cut: &Cut, is_base: bool) -> Vec<u8> {
         write::select_db(&mut bytes, db);
         write::resize_db(&mut bytes, totals.keys, totals.expires);
     }
+    bytes
+}
+
+/// What stands before the entries of a base that is written as commands.
+pub fn functions_as_commands(cut: &Cut) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    cut.functions.iter().for_each(|code| rewrite::function(&mut bytes, code));
     bytes
 }
 

@@ -19,7 +19,7 @@ use super::core::{Core, Message};
 use crate::command::script::room;
 use crate::keyspace::Totals;
 use crate::shard::Shard;
-use crate::shard::snapshot::{self, Chunk, Manner, Pace, Walk};
+use crate::shard::snapshot::{self, Chunk, Form, Manner, Pace, Walk};
 
 /// Bytes of chunks a core may have on their way to the file before it stops walking.
 const IN_FLIGHT: usize = 4 << 20;
@@ -82,8 +82,8 @@ pub enum FileEvent {
         path: Option<PathBuf>,
         /// What stands before the entries.
         header: Vec<u8>,
-        /// Whether it ends with a checksum.
-        checksum: bool,
+        /// How it is written.
+        manner: Manner,
         /// How many cores send chunks.
         cores: usize,
     },
@@ -182,7 +182,7 @@ impl Core {
             walking: self.cores(),
         });
         self.send_errand(Box::new(move |core, shards| {
-            let (manner, cut) = cut(core, shards, number);
+            let (manner, cut) = cut(core, shards, number, is_base);
             if let Some(at_cut) = at_cut {
                 at_cut(core, shards, &cut);
             }
@@ -205,7 +205,10 @@ impl Core {
 
     fn cut_taken(&mut self, manner: Manner, cut: Cut) {
         let Some(job) = &self.saving.job else { return };
-        let header = super::save_points::header(self, &cut, job.is_base);
+        let header = match manner.form {
+            Form::Rdb => super::save_points::header(self, &cut, job.is_base),
+            Form::Commands => super::save_points::functions_as_commands(&cut),
+        };
         let cores = self.cores();
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
@@ -216,14 +219,7 @@ impl Core {
             return;
         }
         let number = job.number;
-        self.tell_files(FileEvent::Begin {
-            number,
-            path,
-            temporary,
-            header,
-            checksum: manner.checksum,
-            cores,
-        });
+        self.tell_files(FileEvent::Begin { number, path, temporary, header, manner, cores });
     }
 
     fn tell_files(&mut self, event: FileEvent) {
@@ -316,13 +312,15 @@ impl Core {
 }
 
 /// Every shard is in hand: the cut.
-fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64) -> (Manner, Cut) {
+fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64, is_base: bool) -> (Manner, Cut) {
+    let is_rdb = !is_base || core.settings.aof_use_rdb_preamble;
     let manner = Manner {
+        form: if is_rdb { Form::Rdb } else { Form::Commands },
         style: crate::rdb::encode::Style {
             compress: core.settings.rdbcompression,
             wall_offset_ms: core.wall_offset_ms,
         },
-        checksum: core.settings.rdbchecksum,
+        checksum: is_rdb && core.settings.rdbchecksum,
         recency: core.settings.maxmemory_policy.is_some_and(|policy| policy.looks_at_recency()),
         now_ms: core.now_ms,
     };
