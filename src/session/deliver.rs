@@ -7,6 +7,7 @@
 use super::core::Core;
 use super::push_queue::PushQueue;
 use super::receive::Direct;
+use crate::effect::stream_offset;
 use crate::runtime::ring::{Completion, Ring};
 
 /// Most bytes of one send.
@@ -63,6 +64,9 @@ impl Core {
                 return len + SEND_COST;
             }
             if let Some(session) = &mut conn.session {
+                if std::mem::take(&mut session.wrote) {
+                    session.written_to = stream_offset();
+                }
                 std::mem::swap(&mut conn.sending, &mut session.out);
                 session.out.set_proto(conn.sending.proto());
                 conn.pushes.yield_turn();

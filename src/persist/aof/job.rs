@@ -206,6 +206,12 @@ impl Journal {
                 next.incrs.push(last);
             }
             None => {
+                if let Some(base) = next.base.as_ref().filter(|_| is_torn) {
+                    // It is the last file now, but will not be any more.
+                    let (file, path) = (self.new_file(), self.names.path(&base.name));
+                    job.steps.push_back(Op::Open { file, path, truncate: false });
+                    job.steps.extend([Op::Truncate { file, len }, Op::Sync { file }, Op::Close { file }]);
+                }
                 self.add_new_file(job, &mut next);
                 if let Some(listed) = next.incrs.last() {
                     let text = format!("Creating AOF incr file {} on server start", listed.name);
