@@ -27,6 +27,7 @@ use crate::persist::manifest::{self, Manifest};
 use crate::persist::storage::error_text;
 use crate::rdb::file::write;
 use crate::runtime::ring::{Completion, Op};
+use crate::shard::lending::{Fault, is_broken};
 
 /// Without `always`, so many published bytes are gathered at once …
 const GATHER_BYTES: u64 = 64 << 10;
@@ -74,6 +75,11 @@ fn settings_of(settings: &Settings) -> aof::Settings {
         no_sync_on_rewrite: settings.no_appendfsync_on_rewrite,
         timestamps: settings.aof_timestamp_enabled,
         keeps_history: settings.aof_disable_auto_gc,
+        sync_every_us: match is_broken(Fault::LateFsync) {
+            true => 10_000_000,
+            false => aof::Settings::default().sync_every_us,
+        },
+        pretends_sync: is_broken(Fault::SkipFsync),
         ..aof::Settings::default()
     }
 }
@@ -260,7 +266,8 @@ impl Core {
                 None => break,
             }
         }
-        let released = if drive.journal.is_on() { drive.journal.released() } else { u64::MAX };
+        let is_held = drive.journal.is_on() && !is_broken(Fault::EarlyRelease);
+        let released = if is_held { drive.journal.released() } else { u64::MAX };
         let durable = drive.journal.durable();
         if (released, durable) != (drive.released, drive.durable) {
             (drive.released, drive.durable) = (released, durable);

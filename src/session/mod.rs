@@ -50,6 +50,7 @@ pub mod script;
 pub mod shadow;
 pub mod split;
 pub mod steps;
+pub mod trace;
 pub mod tracking;
 pub mod visit;
 pub mod widen;
