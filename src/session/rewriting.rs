@@ -60,6 +60,8 @@ pub struct Rewriting {
     next_try_ms: u64,
     /// Being turned off: until it is, nothing else begins.
     is_leaving: bool,
+    /// The start is complete.
+    pub is_open: bool,
 }
 
 impl Rewriting {
@@ -76,7 +78,7 @@ fn temporary() -> PathBuf {
 impl Core {
     /// Begins what is due: a scheduled rewrite, one that growth asks for, or that the file needs; turns the file on or off as configured. Part of upkeep.
     pub fn check_rewrites(&mut self) {
-        if self.id() != 0 || self.is_stopping() || self.loading.is_on {
+        if self.id() != 0 || self.is_stopping() || !self.rewriting.is_open {
             return;
         }
         self.follow_appendonly();
