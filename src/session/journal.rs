@@ -283,7 +283,10 @@ impl Core {
 
     fn journal_event(&mut self, drive: &mut Drive, event: Event) {
         let result = match event {
-            Event::Started => Ok(()),
+            Event::Started => {
+                drive.journal.collect_history();
+                Ok(())
+            }
             Event::StartFailed(errno) => Err(errno),
             event => return drive.later.push_back(event),
         };

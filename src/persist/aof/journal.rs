@@ -301,7 +301,7 @@ impl Journal {
     /// Deletes history files that a former process left listed.
     pub fn collect_history(&mut self) {
         if !self.settings.keeps_history && !self.manifest.history.is_empty() {
-            self.jobs.push_back(Job::collect());
+            self.jobs.push_back(Job::collect(false));
             self.pump();
         }
     }
