@@ -70,7 +70,7 @@ fn write_on(mut client: Client, way: Way, index: usize, until: Instant, pause: D
     let mut received = 0;
     let id = client.command(&["CLIENT", "ID"]).expect("a reply");
     received += id.raw.len();
-    let id = id.value.text().parse().expect("a number");
+    let id = id.value.int().expect("a number") as u64;
     let mut told = Told { client: id, replies: Vec::new() };
     client.set_timeout(Duration::from_millis(600)).expect("a socket");
     for number in 0.. {
