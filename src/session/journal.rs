@@ -53,6 +53,7 @@ pub struct Drive {
     gathered_us: u64,
     released: u64,
     durable: u64,
+    unwritten_most: u64,
     errno: i32,
     started: Option<Started>,
     /// A cut is being made: nothing is gathered until it is known where.
@@ -93,6 +94,7 @@ impl Drive {
             gathered_us: 0,
             released: u64::MAX,
             durable: 0,
+            unwritten_most: unwritten_most(),
             errno: 0,
             started: None,
             rests: false,
@@ -214,7 +216,8 @@ impl Core {
     fn push_back(&mut self, drive: &Drive) {
         let unwritten = drive.unwritten();
         let is_behind = self.shared.refusing.load(Ordering::Relaxed) & refusal::BEHIND != 0;
-        if is_behind != (unwritten > if is_behind { UNWRITTEN_MOST / 2 } else { UNWRITTEN_MOST }) {
+        let most = drive.unwritten_most;
+        if is_behind != (unwritten > if is_behind { most / 2 } else { most }) {
             self.refuse_writes(refusal::BEHIND, !is_behind);
         }
     }
@@ -342,6 +345,15 @@ impl Core {
         }
         false
     }
+}
+
+/// [`UNWRITTEN_MOST`], unless a test wants it smaller.
+fn unwritten_most() -> u64 {
+    #[cfg(feature = "test-switches")]
+    if let Some(bytes) = std::env::var("SHOAL_TEST_UNWRITTEN").ok().and_then(|text| text.parse().ok()) {
+        return bytes;
+    }
+    UNWRITTEN_MOST
 }
 
 fn is_always(settings: &Settings) -> bool {

@@ -13,3 +13,4 @@ mod rounds;
 mod support;
 #[cfg(feature = "test-switches")]
 mod trace;
+mod waits;
