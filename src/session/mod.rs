@@ -45,6 +45,7 @@ pub mod script;
 pub mod shadow;
 pub mod split;
 pub mod steps;
+pub mod stop;
 pub mod tracking;
 pub mod visit;
 pub mod widen;

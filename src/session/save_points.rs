@@ -106,6 +106,11 @@ pub fn header(core: &Core, cut: &Cut, is_base: bool) -> Vec<u8> {
     bytes
 }
 
+/// The name of a snapshot's file while it grows.
+pub fn temporary_name() -> String {
+    format!("temp-{}.rdb", std::process::id())
+}
+
 /// On core 0.
 impl Core {
     /// A snapshot to `dbfilename`; `done` hears how it ended. Waits for the one under way.
@@ -118,7 +123,7 @@ impl Core {
         self.saving.past.last_try_ms = self.now_ms;
         let wish = Wish {
             path: Some(self.settings.dbfilename.clone().into()),
-            temporary: format!("temp-{}.rdb", std::process::id()).into(),
+            temporary: temporary_name().into(),
             is_base: false,
             is_foreground,
             at_cut: None,
@@ -139,7 +144,7 @@ impl Core {
 
     /// Looks whether a save point has come, or a scheduled snapshot may begin.
     pub fn check_save_points(&mut self) {
-        if self.id() != 0 || self.is_stopping() {
+        if self.id() != 0 || self.is_stopping() || self.stop.is_under_way() {
             return;
         }
         self.save_after_flush();
