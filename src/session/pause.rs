@@ -23,7 +23,8 @@ impl Pause {
     /// Whether `row` must wait at `now_ms`.
     pub fn holds(&self, now_ms: u64, row: &Row, session: &Session) -> bool {
         if self.is_stopping {
-            return true;
+            // A script in the way can still be ended.
+            return !row.flags.has(flag::ALLOW_BUSY);
         }
         if self.until_ms <= now_ms {
             return false;

@@ -76,8 +76,7 @@ impl Core {
                 (false, false) => warning("Received SIGTERM scheduling shutdown..."),
             }
             let settings = &self.settings;
-            let flags =
-                if is_interrupt { settings.shutdown_on_sigint } else { settings.shutdown_on_sigterm };
+            let flags = if is_interrupt { settings.shutdown_on_sigint } else { settings.shutdown_on_sigterm };
             self.begin_stop(flags, None);
         }
     }

@@ -11,3 +11,4 @@ mod append_only;
 mod gate;
 mod node;
 mod snapshots;
+mod stop;

@@ -13,8 +13,7 @@ use crate::observe::identity::REDIS_VERSION;
 use crate::resp::Args;
 
 /// The commands of this file.
-pub const CONTROLS: &[(&str, Control)] =
-    &[("time", time), ("lolwut", lolwut), ("role", role)];
+pub const CONTROLS: &[(&str, Control)] = &[("time", time), ("lolwut", lolwut), ("role", role)];
 
 fn time(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
     let wall_us = clock::wall_us();
