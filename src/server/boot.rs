@@ -277,6 +277,9 @@ async fn load_data(core: load::SharedCore, load: Load) {
     notice("Ready to accept connections");
     let settings = Arc::clone(&core.borrow().settings);
     super::daemon::tell_supervisor(&settings);
+    if let Err(LoadError::Fatal(text)) = load::serve(&core).await {
+        let _ = load.failed.send(text);
+    }
 }
 
 /// The file task of snapshots, on core 0.

@@ -37,6 +37,7 @@ pub mod pubsub;
 pub mod push_queue;
 pub mod receive;
 pub mod redact;
+pub mod reload;
 pub mod route;
 pub mod run;
 pub mod save_points;

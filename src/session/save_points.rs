@@ -233,7 +233,7 @@ pub fn bgsave(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result
         2 if args.get(1).eq_ignore_ascii_case(b"schedule") => true,
         _ => return Err(ReplyError::Syntax),
     };
-    if session.exec.is_some() {
+    if session.client.flags & super::client_flag::EXECUTING != 0 {
         // As redis: within a transaction it is put off to its end.
         core.on_core(0, |core| core.saving.past.is_scheduled = true);
         session.out.simple("Background saving scheduled");

@@ -24,13 +24,24 @@ const REFUSED: ReplyError = ReplyError::Text("ERR Errors trying to SHUTDOWN. Che
 enum Stage {
     /// It waits for a script to end.
     Asked,
-    /// So many cores are not silent yet.
-    Silencing(usize),
+    /// It waits for the cores to fall silent.
+    Silencing,
     /// It waits for the snapshot under way.
     Emptying,
     /// The files are being written.
     Writing,
 }
+
+/// Who waits for all cores to be silent.
+struct Listener {
+    number: u64,
+    /// Cores that are not yet.
+    left: usize,
+    then: Then,
+}
+
+/// What runs when they are.
+pub type Then = Box<dyn FnOnce(&mut Core) + Send>;
 
 /// A stop under way.
 struct Plan {
@@ -47,11 +58,20 @@ struct Plan {
 pub struct Stop {
     /// On core 0.
     plan: Option<Box<Plan>>,
-    /// This core sends nothing.
-    pub is_silent: bool,
+    /// Who waits for silence, and the number of the last (on core 0).
+    listeners: Vec<Listener>,
+    last: u64,
+    /// How often this core was told to send nothing.
+    silences: u32,
 }
 
 impl Stop {
+    /// Whether this core sends nothing.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        self.silences > 0
+    }
+
     /// Whether a stop is under way (on core 0).
     pub fn is_under_way(&self) -> bool {
         self.plan.is_some()
@@ -104,7 +124,6 @@ impl Core {
 
     /// Goes on with a stop, if the time has come for its next stage.
     pub fn step_stop(&mut self) {
-        let cores = self.cores();
         let Some(plan) = &mut self.stop.plan else { return };
         match plan.stage {
             // As redis: a signal waits for a script, SHUTDOWN NOSAVE ends it.
@@ -115,30 +134,51 @@ impl Core {
                     // What is half loaded must not replace what is whole.
                     return self.stop();
                 }
-                plan.stage = Stage::Silencing(cores);
-                for core in 0..cores {
-                    self.on_core(core, |core| {
-                        core.fall_silent(true);
-                        core.on_core(0, Core::core_is_silent);
-                    });
-                }
+                plan.stage = Stage::Silencing;
+                self.silence_all(Box::new(Core::all_are_silent));
             }
             // A script that shall be ended may have what the snapshot needs.
             Stage::Emptying if !self.saving.is_busy() || self.busy.is_on() => {
                 plan.stage = Stage::Writing;
                 self.flush_journal(|core| core.save_finally());
             }
-            Stage::Silencing(_) | Stage::Emptying | Stage::Writing => {}
+            Stage::Silencing | Stage::Emptying | Stage::Writing => {}
         }
     }
 
-    fn core_is_silent(&mut self) {
-        let Some(plan) = &mut self.stop.plan else { return };
-        let Stage::Silencing(left) = &mut plan.stage else { return };
-        *left -= 1;
-        if *left > 0 {
-            return;
+    /// Every core stops speaking to its clients, then `then` runs here, until [`Core::end_silence`].
+    pub fn silence_all(&mut self, then: Then) {
+        let cores = self.cores();
+        self.stop.last += 1;
+        let number = self.stop.last;
+        self.stop.listeners.push(Listener { number, left: cores, then });
+        for core in 0..cores {
+            self.on_core(core, move |core| {
+                core.fall_silent(true);
+                core.on_core(0, move |core| core.core_is_silent(number));
+            });
         }
+    }
+
+    /// The other half of [`Core::silence_all`].
+    pub fn end_silence(&mut self) {
+        for core in 0..self.cores() {
+            self.on_core(core, |core| core.fall_silent(false));
+        }
+    }
+
+    /// A core has fallen silent for the listener of that number.
+    fn core_is_silent(&mut self, number: u64) {
+        let listeners = &mut self.stop.listeners;
+        let Some(at) = listeners.iter().position(|listener| listener.number == number) else { return };
+        listeners[at].left -= 1;
+        if listeners[at].left == 0 {
+            (listeners.swap_remove(at).then)(self);
+        }
+    }
+
+    fn all_are_silent(&mut self) {
+        let Some(plan) = &mut self.stop.plan else { return };
         plan.stage = Stage::Emptying;
         self.saving.past.is_scheduled = false;
         match self.saving.job.as_ref().map(|job| (job.is_base, job.is_foreground)) {
@@ -148,6 +188,11 @@ impl Core {
         }
         self.give_up_snapshot("the server is shutting down");
         self.step_stop();
+    }
+
+    /// Whether the append-only file holds all effects, synced.
+    pub fn is_journal_settled(&self) -> bool {
+        true
     }
 
     /// `done` runs when the append-only file holds all effects, synced.
@@ -179,9 +224,7 @@ impl Core {
     fn fail_stop(&mut self) {
         warning("Errors trying to shut down the server. Check the logs for more information.");
         let Some(plan) = self.stop.plan.take() else { return };
-        for core in 0..self.cores() {
-            self.on_core(core, |core| core.fall_silent(false));
-        }
+        self.end_silence();
         for ticket in plan.tickets {
             self.answer(ticket, Box::new(|_, session| session.out.error_bytes(REFUSED.text(b""))));
         }
@@ -199,10 +242,11 @@ impl Core {
 
 /// On every core.
 impl Core {
-    fn fall_silent(&mut self, is_silent: bool) {
-        self.stop.is_silent = is_silent;
-        self.paused.is_stopping = is_silent;
-        if !is_silent {
+    fn fall_silent(&mut self, is_on: bool) {
+        let silences = &mut self.stop.silences;
+        *silences = if is_on { *silences + 1 } else { silences.saturating_sub(1) };
+        self.paused.is_stopping = *silences > 0;
+        if *silences == 0 {
             let all: Vec<u32> = self.connections.iter().map(|(index, _)| index).collect();
             all.into_iter().for_each(|index| self.mark_dirty(index));
         }
