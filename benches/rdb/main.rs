@@ -6,7 +6,7 @@ use shoal::base::prng::Prng;
 use shoal::keyspace::{Access, Boxed, Expire, Key, Keyspace, NewValue, Stored, StrIn};
 use shoal::rdb::decode::Decoder;
 use shoal::rdb::encode::{Encoder, Style};
-use shoal::rdb::file::{Item, Reader, open_record, write};
+use shoal::rdb::file::{Item, Reader, Record, open_record, write};
 use shoal::rdb::load::{Limits, load_value};
 use shoal::rdb::save::{Saver, type_of};
 use shoal::rdb::{VERSION, lzf};
@@ -118,19 +118,37 @@ const DATA: [(&str, usize, Make); 12] = [
     ("one set of 1 M", 1, |_, _| set(1_000_000)),
 ];
 
-fn save(space: &mut Keyspace) -> Vec<u8> {
-    let mut file = Vec::new();
-    write::begin(&mut file, VERSION, &[]);
-    write::select_db(&mut file, 0);
+/// Bytes of a chunk, as a snapshot sends them away.
+const CHUNK: usize = 256 << 10;
+
+/// Writes a file as a snapshot does, in chunks whose buffer is used again.
+fn save(space: &mut Keyspace, mut take: impl FnMut(&[u8])) {
+    let mut chunk = Vec::with_capacity(2 * CHUNK);
+    let mut sum = 0;
+    let mut send = |chunk: &mut Vec<u8>| {
+        sum = crc64(sum, chunk);
+        take(chunk);
+        chunk.clear();
+        sum
+    };
+    write::begin(&mut chunk, VERSION, &[]);
+    write::select_db(&mut chunk, 0);
     for entry in space.dict(0).iter() {
-        let value = entry.value();
-        write::entry_head(&mut file, type_of(value), entry.key(), None, None);
-        Saver::new().step(value, &mut Encoder::new(&mut file, STYLE), usize::MAX);
+        let (value, mut saver) = (entry.value(), Saver::new());
+        write::entry_head(&mut chunk, type_of(value), entry.key(), None, None);
+        loop {
+            let is_written = saver.step(value, &mut Encoder::new(&mut chunk, STYLE), CHUNK / 8);
+            if chunk.len() >= CHUNK {
+                send(&mut chunk);
+            }
+            if is_written {
+                break;
+            }
+        }
     }
-    write::end(&mut file);
-    let sum = crc64(0, &file);
-    file.extend_from_slice(&sum.to_le_bytes());
-    file
+    write::end(&mut chunk);
+    let sum = send(&mut chunk);
+    take(&sum.to_le_bytes());
 }
 
 /// Splits a file into records and hands them to `take`.
@@ -163,9 +181,14 @@ fn measure(name: &str, keys: usize, make: Make) {
             Made::Boxed(boxed) => db.set_value(&key, NewValue::Boxed(boxed), Expire::Clear),
         };
     }
-    let file = save(&mut space);
+    let mut file = Vec::new();
+    save(&mut space, |chunk| file.extend_from_slice(chunk));
     println!("{name}: {keys} keys, {:.1} MB", file.len() as f64 / 1e6);
-    row("  save", keys, "key", || drop(black_box(save(&mut space))));
+    row("  save", keys, "key", || {
+        save(&mut space, |chunk| {
+            black_box(chunk);
+        });
+    });
     row("  crc alone", file.len(), "byte", || {
         black_box(crc64(0, &file));
     });
@@ -176,7 +199,7 @@ fn measure(name: &str, keys: usize, make: Make) {
     });
     row("  split and decode", keys, "key", || {
         split(&file, |record| {
-            let Ok((kind, _, mut value)) = open_record(record) else { panic!("a record") };
+            let Ok(Record { kind, mut value, .. }) = open_record(record) else { panic!("a record") };
             let value = load_value(kind, &mut Decoder::new(&mut value), &limits());
             assert!(value.is_ok());
         });
@@ -192,13 +215,70 @@ fn compression() {
         ("lzf 8000 words", words(&mut prng, 8000)),
     ] {
         if is_wanted(name) {
-            row(name, 100_000, "text", || (0..100_000).for_each(|_| drop(black_box(lzf::compress(&text)))));
+            row(name, 100_000, "text", || {
+                (0..100_000).for_each(|_| {
+                    lzf::compressed(&text, |short| black_box(short.len()));
+                })
+            });
         }
+    }
+}
+
+/// The longest step of a snapshot's size over values of long texts, and what all of them take.
+fn steps() {
+    let mut prng = Prng::new(3);
+    let (random, text) = (printable(&mut prng, 20 << 20), words(&mut prng, 20 << 20));
+    let lines: Vec<u8> = (0..400_000u64)
+        .flat_map(|line| format!("{line} {} {}\n", prng.next_u64(), "level=info").into_bytes())
+        .collect();
+    let mut list = List::default();
+    let mut hash = Hash::default();
+    for (number, part) in lines.chunks(100_000).enumerate() {
+        list.push(End::Right, NewItem::Text(part), &limits().list);
+        hash.set(number.to_string().as_bytes(), part, &limits().hash);
+    }
+    let (list, hash) = (list.boxed(), hash.boxed());
+    let values = [
+        ("random text", Made::Text(random)),
+        ("text of words", Made::Text(text)),
+        ("text of lines", Made::Text(lines)),
+        ("list of long texts", Made::Boxed(list)),
+        ("hash of long texts", Made::Boxed(hash)),
+    ];
+    for (name, made) in values.into_iter().filter(|(name, _)| is_wanted(name)) {
+        let mut space = Keyspace::new(1, 1);
+        let key = Key::new(b"key");
+        let mut db = space.db(0, Access::at(1000));
+        match made {
+            Made::Text(text) => db.set_value(&key, NewValue::Str(StrIn::Shared(text.into())), Expire::Clear),
+            Made::Boxed(boxed) => db.set_value(&key, NewValue::Boxed(boxed), Expire::Clear),
+        };
+        let Some(entry) = space.db(0, Access::at(1000)).read(&key) else { continue };
+        let (mut chunk, mut saver, mut micros) = (Vec::with_capacity(2 * CHUNK), Saver::new(), Vec::new());
+        let mut bytes = 0;
+        loop {
+            let start = Instant::now();
+            let is_written = saver.step(entry.value(), &mut Encoder::new(&mut chunk, STYLE), CHUNK / 8);
+            micros.push(start.elapsed().as_secs_f64() * 1e6);
+            bytes += chunk.len();
+            chunk.clear();
+            if is_written {
+                break;
+            }
+        }
+        micros.sort_by(f64::total_cmp);
+        let (sum, count) = (micros.iter().sum::<f64>(), micros.len());
+        let (usual, high, most) = (micros[count / 2], micros[count * 99 / 100], micros[count - 1]);
+        println!(
+            "{name:<34} {:>9.1} ms in {count} steps of {usual:.0} us (99 %: {high:.0}, most: {most:.0}), {bytes} bytes",
+            sum / 1e3
+        );
     }
 }
 
 fn main() {
     compression();
+    steps();
     for (name, keys, make) in DATA {
         if is_wanted(name) {
             measure(name, keys, make);

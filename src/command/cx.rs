@@ -148,6 +148,8 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// What the command changes is not to be propagated: a script asked for that (`redis.set_repl`).
     pub is_unlogged: bool,
+    /// An effect has been staged.
+    pub has_staged: bool,
     /// Text of a formatted error (`ReplyError::Formatted`).
     pub error_text: Vec<u8>,
     /// Who calls.

@@ -274,6 +274,8 @@ settings! {
     aof_use_rdb_preamble: bool = yes "aof-use-rdb-preamble",
     /// Timestamps in the append-only file.
     aof_timestamp_enabled: bool = yes "aof-timestamp-enabled",
+    /// Keep files of former rewrites.
+    aof_disable_auto_gc: bool = yes "aof-disable-auto-gc",
     /// The primary to follow at start.
     replicaof: Option<(String, u16)> = primary "replicaof",
     /// User sent to the primary; empty is none.

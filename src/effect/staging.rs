@@ -63,6 +63,12 @@ impl Staging {
         self.keeps_index = keeps;
     }
 
+    /// Bytes staged.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Adds one effect to the open unit.
     pub fn add(&mut self, effect: &Effect<'_>) {
         if self.unit_effects == 1 {

@@ -1,33 +1,15 @@
 //! The primitives of RDB on their way out: lengths, strings, doubles, times.
 //!
-//! Called by `save`. Invariant: what is written is what redis 7.0.15 writes for the same data (a compressed string may differ within LZF). Bounds: none;
-//! memory is the sink's. Why a sink and not a `Vec`: a snapshot sends chunks away while a value is being walked.
+//! Called by `save` and `long`. Invariant: what is written is what redis 7.0.15 writes for the same data (a compressed string may differ within LZF). Bounds: none;
+//! memory is the buffer's. Why a `Vec` and no trait: a snapshot's chunk is one, and a call per byte is dear.
 use super::lzf;
-use crate::base::number::parse_i64;
+use crate::base::number::{DigitBuffer, parse_i64};
 use crate::types::element::Element;
 
 /// Strings up to this length are never compressed, bytes.
 const COMPRESS_ABOVE: usize = 20;
 /// Integers longer than this are written as text, bytes.
 const INT_TEXT_MAX: usize = 11;
-
-/// Takes the bytes of a value piece by piece.
-pub trait Sink {
-    /// Takes the next bytes.
-    fn put(&mut self, bytes: &[u8]);
-    /// Bytes taken so far.
-    fn taken(&self) -> usize;
-}
-
-impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-
-    fn taken(&self) -> usize {
-        self.len()
-    }
-}
 
 /// What the server's settings say about writing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,16 +20,21 @@ pub struct Style {
     pub wall_offset_ms: i64,
 }
 
-/// Writes primitives to a sink.
+/// Appends primitives to a buffer.
 pub struct Encoder<'s> {
-    sink: &'s mut dyn Sink,
+    out: &'s mut Vec<u8>,
     style: Style,
 }
 
 impl<'s> Encoder<'s> {
-    /// Onto `sink`.
-    pub fn new(sink: &'s mut dyn Sink, style: Style) -> Self {
-        Self { sink, style }
+    /// Behind what is in `out`.
+    pub fn new(out: &'s mut Vec<u8>, style: Style) -> Self {
+        Self { out, style }
+    }
+
+    /// Whether strings may be compressed.
+    pub fn compresses(&self) -> bool {
+        self.style.compress
     }
 
     /// A time of the internal clock as unix ms.
@@ -55,19 +42,19 @@ impl<'s> Encoder<'s> {
         (internal_ms as i64).saturating_add(self.style.wall_offset_ms)
     }
 
-    /// Bytes the sink took so far.
+    /// Bytes in the buffer.
     pub fn taken(&self) -> usize {
-        self.sink.taken()
+        self.out.len()
     }
 
     /// Bytes as they are.
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.sink.put(bytes);
+        self.out.extend_from_slice(bytes);
     }
 
     /// One byte.
     pub fn byte(&mut self, byte: u8) {
-        self.sink.put(&[byte]);
+        self.out.push(byte);
     }
 
     /// A length (or any unsigned number).
@@ -96,9 +83,10 @@ impl<'s> Encoder<'s> {
             self.byte(0xc2);
             self.raw(&number.to_le_bytes());
         } else {
-            let text = number.to_string();
+            let mut digits = DigitBuffer::default();
+            let text = digits.format(number);
             self.len(text.len() as u64);
-            self.raw(text.as_bytes());
+            self.raw(text);
         }
     }
 
@@ -109,17 +97,24 @@ impl<'s> Encoder<'s> {
         {
             return self.int(number);
         }
-        if self.style.compress
-            && text.len() > COMPRESS_ABOVE
-            && let Some(short) = lzf::compress(text)
-        {
-            self.byte(0xc3);
-            self.len(short.len() as u64);
-            self.len(text.len() as u64);
-            return self.raw(&short);
+        if self.style.compress && text.len() > COMPRESS_ABOVE {
+            let written = lzf::compressed(text, |short| {
+                self.packed_head(short.len(), text.len());
+                self.raw(short);
+            });
+            if written.is_some() {
+                return;
+            }
         }
         self.len(text.len() as u64);
         self.raw(text);
+    }
+
+    /// What stands before the bytes of a compressed string.
+    pub fn packed_head(&mut self, packed: usize, plain: usize) {
+        self.byte(0xc3);
+        self.len(packed as u64);
+        self.len(plain as u64);
     }
 
     /// A string that may be kept as a number.

@@ -16,7 +16,6 @@ use crate::types::set::{Set, SetLimits};
 use crate::types::zset::{ZSet, ZSetLimits};
 use bytes::Bytes;
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 /// Strings from this length on are kept as the buffer they were read into, bytes.
 const SHARED_FROM: usize = 16 * 1024;
@@ -114,28 +113,28 @@ fn new_item<'a>(text: Cow<'a, [u8]>) -> NewItem<'a> {
 }
 
 fn load_list(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<List> {
-    let mut list = List::default();
-    let mut push = |text: Cow<'_, [u8]>| list.push(End::Right, new_item(text), &limits.list);
+    let (mut list, limits) = (List::default(), &limits.list);
+    let push = |list: &mut List, text: Cow<'_, [u8]>| list.push(End::Right, new_item(text), limits);
+    let push_all = |list: &mut List, texts: Vec<Vec<u8>>| {
+        texts.into_iter().for_each(|text| push(list, Cow::Owned(text)));
+    };
     match kind {
+        kind::LIST_ZIPLIST => push_all(&mut list, load_ziplist(from)?),
         kind::LIST => {
             for _ in 0..from.count()? {
-                push(from.string()?);
+                push(&mut list, from.string()?);
             }
         }
-        kind::LIST_ZIPLIST => load_ziplist(from)?.into_iter().map(Cow::Owned).for_each(push),
         kind::LIST_QUICKLIST => {
             for _ in 0..from.count()? {
-                load_ziplist(from)?.into_iter().map(Cow::Owned).for_each(&mut push);
+                push_all(&mut list, load_ziplist(from)?);
             }
         }
         _ => {
             for _ in 0..from.count()? {
                 match from.length()? {
-                    1 => push(from.string()?),
-                    2 => {
-                        let pack = load_pack(from)?;
-                        pack.iter().for_each(|item| push(item.to_bytes()));
-                    }
+                    1 => push(&mut list, from.string()?),
+                    2 => list.push_pack(&load_pack(from)?, limits),
                     _ => return Err(Damage("unknown list container")),
                 }
             }
@@ -271,14 +270,10 @@ fn load_timed_hash(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loa
 }
 
 fn zset_of(members: &[(Cow<'_, [u8]>, f64)], limits: &Limits) -> Loaded<ZSet> {
-    let distinct: HashSet<&[u8]> = members.iter().map(|(member, _)| &**member).collect();
-    if distinct.len() < members.len() {
-        return Err(Damage("a member twice"));
-    }
     if members.iter().any(|(_, score)| score.is_nan()) {
         return Err(Damage("a score that is no number"));
     }
-    Ok(ZSet::from_members(members.iter().map(|(member, score)| (&**member, *score)), &limits.zset))
+    ZSet::from_stored(members, &limits.zset).ok_or(Damage("a member twice"))
 }
 
 fn load_zset(kind: u8, from: &mut Decoder<'_, '_>, limits: &Limits) -> Loaded<ZSet> {

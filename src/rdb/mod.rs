@@ -1,7 +1,7 @@
 //! L3 rdb: values <-> bytes in redis' RDB encoding, for DUMP and RESTORE now, for snapshot files and full sync later.
 //!
 //! - [`dump`], [`restore`]: one value as a payload: `type byte | value | version u16 LE | CRC-64 u64 LE`.
-//! - [`save::Saver`]: a value written in steps onto a [`encode::Sink`]; [`load::load_value`]: a value read from a [`decode::Source`].
+//! - [`save::Saver`]: a value written in steps behind what is in a buffer; [`load::load_value`]: a value read from a [`decode::Source`].
 //! - [`lzf`], [`ziplist`]: the encodings of old versions and of strings.
 //!
 //! Invariants: written are the types of redis 7.0.15 (RDB version 10); read are those of versions 1 to 12, except modules; a hostile payload gives
@@ -12,6 +12,7 @@ pub mod file;
 mod length;
 pub mod load;
 mod load_stream;
+mod long;
 pub mod lzf;
 pub mod save;
 #[cfg(test)]
@@ -68,19 +69,24 @@ pub fn dump(value: ValueRef<'_>, style: Style) -> Vec<u8> {
     let mut payload = vec![kind];
     Saver::new().step(value, &mut Encoder::new(&mut payload, style), usize::MAX);
     let version = if kind == kind::HASH_METADATA { VERSION_READ } else { VERSION };
-    payload.extend_from_slice(&version.to_le_bytes());
-    let sum = crc64(0, &payload);
-    payload.extend_from_slice(&sum.to_le_bytes());
+    seal(&mut payload, version);
     payload
 }
 
-/// The type byte and value of a payload whose version can be read and whose checksum is right.
-pub fn verify(payload: &[u8]) -> Option<&[u8]> {
+/// Appends a payload's end: version and checksum.
+pub fn seal(payload: &mut Vec<u8>, version: u16) {
+    payload.extend_from_slice(&version.to_le_bytes());
+    let sum = crc64(0, payload);
+    payload.extend_from_slice(&sum.to_le_bytes());
+}
+
+/// What stands before the end of a payload of at most this version, if the checksum is right.
+pub fn verify(payload: &[u8], newest: u16) -> Option<&[u8]> {
     let (body, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER)?)?;
     let version = u16::from_le_bytes([footer[0], footer[1]]);
     let sum = u64::from_le_bytes(footer[2..].try_into().ok()?);
     let right = || crc64(0, &payload[..payload.len() - 8]) == sum;
-    (version <= VERSION_READ && right()).then_some(body)
+    (version <= newest && right()).then_some(body)
 }
 
 /// The value of a verified payload.

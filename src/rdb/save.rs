@@ -1,11 +1,13 @@
 //! Values as RDB writes them, whole or in steps.
 //!
-//! Called by DUMP (through [`super::dump`]) and by snapshots; calls `encode`. Invariant: a [`Saver`] is given the same, unchanged value at every step (a pin, or
-//! a value that nobody writes meanwhile). Bounds: a step writes about `budget` bytes and at most one node of a value more. Type numbers are those that
-//! redis 7.0.15 writes; hashes with expiring fields are written as redis 7.4 does.
+//! Called by DUMP (through [`super::dump`]) and by snapshots; calls `encode`, `long`. Invariant: a [`Saver`] is given the same, unchanged value at every step (a pin, or
+//! a value that nobody writes meanwhile). Bounds: a step writes (or compresses) about `budget` bytes and at most one text of [`LONG`] bytes or 32 small elements more, whatever the
+//! value consists of. Type numbers are those that redis 7.0.15 writes; hashes with expiring fields are written as redis 7.4 does.
 use super::encode::Encoder;
 use super::kind;
+use super::long::{LONG, Long};
 use crate::keyspace::ValueRef;
+use crate::types::element::Element;
 use crate::types::encoding::listpack::ListPack;
 use crate::types::encoding::tree::Cursor;
 use crate::types::field::NEVER;
@@ -14,9 +16,12 @@ use crate::types::list::{List, Stretch};
 use crate::types::set::Set;
 use crate::types::stream::{Group, Stream, StreamId};
 use crate::types::zset::ZSet;
+use smallvec::SmallVec;
 
-/// Elements written between two looks at the budget.
+/// Elements fetched at once.
 const BATCH: usize = 32;
+/// What fetching costs, in bytes written: a table may be full of fields whose time is over.
+const FETCH: usize = 128;
 /// quicklist2's containers.
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
@@ -27,8 +32,8 @@ enum At {
     Start,
     /// The list's element.
     Item(usize),
-    /// The table's scan cursor.
-    Table(u64),
+    /// The table's scan cursor, and what has been written of the elements found there.
+    Table(u64, usize),
     /// Members still to be written, from the greatest down.
     Ranks(usize),
     Node(Cursor),
@@ -46,11 +51,17 @@ enum At {
 #[derive(Debug, Clone)]
 pub struct Saver {
     at: At,
+    /// The long text it stands in.
+    long: Option<Box<Long>>,
+    /// Bytes in the buffer when the step began, what it may cost, and the cost of what is not in the buffer (compressed, fetched).
+    from: usize,
+    budget: usize,
+    spent: usize,
 }
 
 impl Default for Saver {
     fn default() -> Self {
-        Self { at: At::Start }
+        Self { at: At::Start, long: None, from: 0, budget: 0, spent: 0 }
     }
 }
 
@@ -68,10 +79,6 @@ pub fn type_of(value: ValueRef<'_>) -> u8 {
         ValueRef::Hash(_) => kind::HASH,
         ValueRef::Stream(_) => kind::STREAM_LISTPACKS_2,
     }
-}
-
-fn put_pack(out: &mut Encoder<'_>, pack: &ListPack) {
-    out.string(pack.as_bytes());
 }
 
 /// A listpack's bytes around these entries.
@@ -92,137 +99,232 @@ impl Saver {
 
     /// Writes about `budget` bytes more; true when the value is written.
     pub fn step(&mut self, value: ValueRef<'_>, out: &mut Encoder<'_>, budget: usize) -> bool {
-        let from = out.taken();
+        (self.from, self.budget, self.spent) = (out.taken(), budget.max(1), 0);
         loop {
+            let at = std::mem::replace(&mut self.at, At::End);
             self.at = match value {
                 ValueRef::Int(number) => {
-                    out.element(crate::types::element::Element::Int(number));
+                    out.element(Element::Int(number));
                     At::End
                 }
-                ValueRef::Bytes(text) => {
-                    out.string(text);
-                    At::End
-                }
-                ValueRef::Shared(text) => {
-                    out.string(text);
-                    At::End
-                }
-                ValueRef::List(list) => self.list(list, out),
-                ValueRef::Set(set) => self.set(set, out),
-                ValueRef::ZSet(zset) => self.zset(zset, out),
-                ValueRef::Hash(hash) => self.hash(hash, out),
-                ValueRef::Stream(stream) => self.stream(stream, out),
+                ValueRef::Bytes(text) => self.only(text, out),
+                ValueRef::Shared(text) => self.only(text, out),
+                ValueRef::List(list) => self.list(at, list, out),
+                ValueRef::Set(set) => self.set(at, set, out),
+                ValueRef::ZSet(zset) => self.zset(at, zset, out),
+                ValueRef::Hash(hash) => self.hash(at, hash, out),
+                ValueRef::Stream(stream) => self.stream(at, stream, out),
             };
             if matches!(self.at, At::End) {
                 return true;
             }
-            if out.taken() - from >= budget {
+            if self.is_spent(out) {
                 return false;
             }
         }
     }
 
-    fn list(&self, list: &List, out: &mut Encoder<'_>) -> At {
-        let At::Item(index) = self.at else {
+    /// Bytes that this step may still write.
+    fn left(&self, out: &Encoder<'_>) -> usize {
+        self.budget.saturating_sub((out.taken() - self.from).saturating_add(self.spent))
+    }
+
+    fn is_spent(&self, out: &Encoder<'_>) -> bool {
+        self.left(out) == 0
+    }
+
+    /// Goes on with a long text; true when it is written.
+    fn go_on(&mut self, mut long: Box<Long>, text: &[u8], out: &mut Encoder<'_>) -> bool {
+        while !long.step(text, out, self.left(out), &mut self.spent) {
+            if self.is_spent(out) {
+                self.long = Some(long);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Writes a text or a part of it; true when it is written.
+    fn text(&mut self, text: &[u8], out: &mut Encoder<'_>) -> bool {
+        if text.len() < LONG {
+            out.string(text);
+            return true;
+        }
+        let long = self.long.take().unwrap_or_else(|| Box::new(Long::new(text, out)));
+        self.go_on(long, text, out)
+    }
+
+    /// As [`Self::text`], of a text that is made for being written.
+    fn made(&mut self, make: impl FnOnce() -> Vec<u8>, out: &mut Encoder<'_>) -> bool {
+        let (long, text) = match self.long.take() {
+            Some(mut long) => {
+                let text = std::mem::take(&mut long.own);
+                (long, text)
+            }
+            None => {
+                let text = make();
+                if text.len() < LONG {
+                    out.string(&text);
+                    return true;
+                }
+                (Box::new(Long::new(&text, out)), text)
+            }
+        };
+        let is_written = self.go_on(long, &text, out);
+        if let Some(long) = &mut self.long {
+            long.own = text;
+        }
+        is_written
+    }
+
+    fn element(&mut self, element: Element<'_>, out: &mut Encoder<'_>) -> bool {
+        match element {
+            Element::Bytes(text) => self.text(text, out),
+            Element::Int(_) => {
+                out.element(element);
+                true
+            }
+        }
+    }
+
+    fn only(&mut self, text: &[u8], out: &mut Encoder<'_>) -> At {
+        if self.text(text, out) { At::End } else { At::Start }
+    }
+
+    fn list(&mut self, at: At, list: &List, out: &mut Encoder<'_>) -> At {
+        let At::Item(index) = at else {
             out.len(list.nodes() as u64);
             return At::Item(0);
         };
-        match list.stretch(index) {
-            None => At::End,
+        let is_begun = self.long.is_some();
+        let (count, is_written) = match list.stretch(index) {
+            None => return At::End,
             Some(Stretch::Huge(bytes)) => {
-                out.len(PLAIN);
-                out.string(bytes);
-                At::Item(index + 1)
+                if !is_begun {
+                    out.len(PLAIN);
+                }
+                (1, self.text(bytes, out))
             }
             Some(Stretch::Run(entries, count)) => {
-                out.len(PACKED);
-                out.string(&frame(entries, count));
-                At::Item(index + count)
+                if !is_begun {
+                    out.len(PACKED);
+                }
+                (count, self.made(|| frame(entries, count), out))
+            }
+        };
+        At::Item(if is_written { index + count } else { index })
+    }
+
+    /// A collection that redis keeps in one string.
+    fn whole(&mut self, make: impl FnOnce() -> Vec<u8>, out: &mut Encoder<'_>) -> At {
+        if self.made(make, out) { At::End } else { At::Start }
+    }
+
+    fn set(&mut self, at: At, set: &Set, out: &mut Encoder<'_>) -> At {
+        if let Some(ints) = set.as_ints() {
+            return self.whole(|| ints.to_redis(), out);
+        }
+        let At::Table(cursor, written) = at else {
+            out.len(set.len() as u64);
+            return At::Table(0, 0);
+        };
+        let mut members = SmallVec::<[Element<'_>; 2 * BATCH]>::new();
+        let next = set.scan(cursor, BATCH, |member| members.push(member));
+        for (index, &member) in members.iter().enumerate().skip(written) {
+            if self.is_spent(out) || !self.element(member, out) {
+                return At::Table(cursor, index);
             }
         }
+        self.spent += FETCH;
+        if next == 0 { At::End } else { At::Table(next, 0) }
     }
 
-    fn set(&self, set: &Set, out: &mut Encoder<'_>) -> At {
-        if let Some(ints) = set.as_ints() {
-            out.string(&ints.to_redis());
-            return At::End;
-        }
-        let At::Table(cursor) = self.at else {
-            out.len(set.len() as u64);
-            return At::Table(0);
-        };
-        match set.scan(cursor, BATCH, |member| out.element(member)) {
-            0 => At::End,
-            next => At::Table(next),
-        }
-    }
-
-    fn hash(&self, hash: &Hash, out: &mut Encoder<'_>) -> At {
-        if let Some(pack) = hash.to_listpack() {
-            put_pack(out, &pack);
-            return At::End;
+    fn hash(&mut self, at: At, hash: &Hash, out: &mut Encoder<'_>) -> At {
+        if hash.is_packed() {
+            return self.whole(|| hash.to_listpack().map(ListPack::into_bytes).unwrap_or_default(), out);
         }
         let earliest_ms = hash.earliest_ms();
-        let At::Table(cursor) = self.at else {
-            if earliest_ms != NEVER {
+        let is_timed = earliest_ms != NEVER;
+        let At::Table(cursor, written) = at else {
+            if is_timed {
                 out.time_ms(out.wall_ms(earliest_ms));
             }
             out.len(hash.len() as u64);
-            return At::Table(0);
+            return At::Table(0, 0);
         };
-        let next = hash.scan(cursor, BATCH, |field, value| {
-            if earliest_ms != NEVER {
-                let expire_ms = hash.expire_ms(&field.to_bytes()).filter(|&ms| ms != NEVER);
+        let mut parts = SmallVec::<[Element<'_>; 4 * BATCH]>::new();
+        let next = hash.scan(cursor, BATCH, |field, value| parts.extend([field, value]));
+        for (index, &part) in parts.iter().enumerate().skip(written) {
+            if self.is_spent(out) {
+                return At::Table(cursor, index);
+            }
+            if is_timed && index % 2 == 0 && self.long.is_none() {
+                let expire_ms = hash.expire_ms(&part.to_bytes()).filter(|&ms| ms != NEVER);
                 out.len(expire_ms.map_or(0, |ms| ms.saturating_sub(earliest_ms) + 1));
             }
-            out.element(field);
-            out.element(value);
-        });
-        if next == 0 { At::End } else { At::Table(next) }
+            if !self.element(part, out) {
+                return At::Table(cursor, index);
+            }
+        }
+        self.spent += FETCH;
+        if next == 0 { At::End } else { At::Table(next, 0) }
     }
 
-    fn zset(&self, zset: &ZSet, out: &mut Encoder<'_>) -> At {
-        if let Some(pack) = zset.to_listpack() {
-            put_pack(out, &pack);
-            return At::End;
+    fn zset(&mut self, at: At, zset: &ZSet, out: &mut Encoder<'_>) -> At {
+        if zset.is_packed() {
+            return self.whole(|| zset.to_listpack().map(ListPack::into_bytes).unwrap_or_default(), out);
         }
-        let At::Ranks(left) = self.at else {
+        let At::Ranks(mut left) = at else {
             out.len(zset.len() as u64);
             return At::Ranks(zset.len());
         };
-        let from = left.saturating_sub(BATCH);
-        for (member, score) in zset.walk(from, left, true) {
-            out.element(member);
+        for (member, score) in zset.walk(left.saturating_sub(BATCH), left, true) {
+            if self.is_spent(out) || !self.element(member, out) {
+                return At::Ranks(left);
+            }
             out.double(score);
+            left -= 1;
         }
-        if from == 0 { At::End } else { At::Ranks(from) }
+        if left == 0 { At::End } else { At::Ranks(left) }
     }
 
-    fn stream(&self, stream: &Stream, out: &mut Encoder<'_>) -> At {
+    fn stream(&mut self, at: At, stream: &Stream, out: &mut Encoder<'_>) -> At {
         let nodes = stream.nodes();
-        match &self.at {
-            At::Node(cursor) => {
-                if let Some(node) = nodes.leaf(cursor) {
-                    out.string(&node.master().to_key());
-                    put_pack(out, node.pack());
+        match at {
+            At::Node(mut cursor) => {
+                if let Some(node) = nodes.leaf(&cursor) {
+                    if self.long.is_none() {
+                        out.string(&node.master().to_key());
+                    }
+                    if !self.text(node.pack().as_bytes(), out) {
+                        return At::Node(cursor);
+                    }
                 }
-                let mut next = cursor.clone();
-                if nodes.next(&mut next) { At::Node(next) } else { At::Figures }
+                if nodes.next(&mut cursor) { At::Node(cursor) } else { At::Figures }
             }
             At::Figures => {
                 put_figures(stream, out);
                 At::Group(0)
             }
-            At::Group(index) => match stream.groups().get(*index) {
+            At::Group(index) => match stream.groups().get(index) {
                 None => At::End,
+                Some(group) if !self.text(&group.name, out) => At::Group(index),
                 Some(group) => {
                     put_group(group, out);
-                    At::Pending(*index, StreamId::MIN)
+                    At::Pending(index, StreamId::MIN)
                 }
             },
-            At::Pending(index, from) => pending(&stream.groups()[*index], *index, *from, out),
-            At::Consumer(index, number) => consumer(&stream.groups()[*index], *index, *number, out),
-            At::Owned(index, number, from) => owned(&stream.groups()[*index], *index, *number, *from, out),
+            At::Pending(index, from) => pending(&stream.groups()[index], index, from, out),
+            At::Consumer(index, number) => match stream.groups()[index].consumer_at(number) {
+                None => At::Group(index + 1),
+                Some(consumer) if !self.text(&consumer.name, out) => At::Consumer(index, number),
+                Some(consumer) => {
+                    out.time_ms(consumer.seen_ms);
+                    out.len(consumer.pending.len() as u64);
+                    At::Owned(index, number, StreamId::MIN)
+                }
+            },
+            At::Owned(index, number, from) => owned(&stream.groups()[index], index, number, from, out),
             _ => {
                 out.len(nodes.leaves() as u64);
                 nodes.first().map_or(At::Figures, At::Node)
@@ -246,8 +348,8 @@ fn put_figures(stream: &Stream, out: &mut Encoder<'_>) {
     out.len(stream.groups().len() as u64);
 }
 
+/// What stands behind a group's name.
 fn put_group(group: &Group, out: &mut Encoder<'_>) {
-    out.string(&group.name);
     put_id(out, group.last_id);
     out.len(group.entries_read.unwrap_or(-1) as u64);
     out.len(group.pending().len() as u64);
@@ -267,14 +369,6 @@ fn pending(group: &Group, index: usize, from: StreamId, out: &mut Encoder<'_>) -
             At::Consumer(index, 0)
         }
     }
-}
-
-fn consumer(group: &Group, index: usize, number: usize, out: &mut Encoder<'_>) -> At {
-    let Some(consumer) = group.consumer_at(number) else { return At::Group(index + 1) };
-    out.string(&consumer.name);
-    out.time_ms(consumer.seen_ms);
-    out.len(consumer.pending.len() as u64);
-    At::Owned(index, number, StreamId::MIN)
 }
 
 fn owned(group: &Group, index: usize, number: usize, from: StreamId, out: &mut Encoder<'_>) -> At {

@@ -3,7 +3,7 @@
 use super::load::{Limits, Value};
 use super::*;
 use crate::base::prng::Prng;
-use crate::keyspace::{Access, Db, Entry, Expire, Key, Keyspace, NewValue, value_digest};
+use crate::keyspace::{Access, Db, Entry, Expire, Key, Keyspace, NewValue, Stored, value_digest};
 use crate::types::hash::{Hash, HashLimits};
 use crate::types::list::{End, List, ListLimits, NewItem};
 use crate::types::set::{Set, SetLimits};
@@ -72,14 +72,14 @@ fn store(db: &mut Db<'_>, key: &Key<'_>, prng: &mut Prng) {
         1 => {
             let mut list = List::default();
             (0..count).for_each(|_| list.push(End::Right, NewItem::Text(&text(prng)), &limits.list));
-            Value::Boxed(crate::keyspace::Stored::boxed(list))
+            Value::Boxed(list.boxed())
         }
         2 => {
             let mut set = Set::default();
             (0..count).for_each(|_| {
                 set.add(&text(prng), &limits.set);
             });
-            Value::Boxed(crate::keyspace::Stored::boxed(set))
+            Value::Boxed(set.boxed())
         }
         3 => {
             let mut set = Set::default();
@@ -87,14 +87,14 @@ fn store(db: &mut Db<'_>, key: &Key<'_>, prng: &mut Prng) {
                 let bits = prng.below(40);
                 set.add(prng.below(1 << bits).to_string().as_bytes(), &limits.set);
             });
-            Value::Boxed(crate::keyspace::Stored::boxed(set))
+            Value::Boxed(set.boxed())
         }
         4 => {
             let members: std::collections::BTreeMap<Vec<u8>, f64> =
                 (0..count).map(|_| (text(prng), prng.below(1000) as f64 / 8.0)).collect();
             let members: Vec<_> = members.into_iter().collect();
             let zset = ZSet::from_members(members.iter().map(|(m, s)| (m.as_slice(), *s)), &limits.zset);
-            Value::Boxed(crate::keyspace::Stored::boxed(zset))
+            Value::Boxed(zset.boxed())
         }
         5 => {
             let mut hash = Hash::default();
@@ -108,9 +108,9 @@ fn store(db: &mut Db<'_>, key: &Key<'_>, prng: &mut Prng) {
                 let timed = fields.iter().step_by(2);
                 timed.for_each(|field| hash.set_expire(field, ACCESS_MS + 1 + prng.below(1 << 40)));
             }
-            Value::Boxed(crate::keyspace::Stored::boxed(hash))
+            Value::Boxed(hash.boxed())
         }
-        _ => Value::Boxed(crate::keyspace::Stored::boxed(stream(prng))),
+        _ => Value::Boxed(stream(prng).boxed()),
     };
     value.store(|value: NewValue<'_>| db.set_value(key, value, Expire::Clear));
 }
@@ -140,7 +140,7 @@ fn restored(body: &[u8], check: impl FnOnce(Entry<'_>)) {
 fn every_value_comes_back_equal() {
     with_values(31, 300, |entry, prng| {
         let payload = dump(entry.value(), style(prng.below(2) == 0));
-        let body = verify(&payload).unwrap();
+        let body = verify(&payload, VERSION_READ).unwrap();
         restored(body, |copy| {
             assert_eq!(value_digest(copy), value_digest(entry));
             assert_eq!(copy.encoding(), entry.encoding());
@@ -178,6 +178,98 @@ fn a_value_in_steps_is_the_value_at_once() {
     });
 }
 
+/// A stream with one entry of such a size, and a group and a consumer of long names.
+fn stream_of(long: &[u8]) -> Stream {
+    let mut stream = Stream::default();
+    let node = StreamLimits { max_bytes: 4096, max_entries: 100 };
+    stream.append(StreamId { ms: 1, seq: 1 }, 1, |_| long, &node);
+    stream.append(StreamId { ms: 1, seq: 2 }, 1, |_| b"short", &node);
+    let mut group = Group::new(long, StreamId { ms: 1, seq: 1 }, None);
+    let consumer = group.add_consumer(long, 5).unwrap();
+    let id = StreamId { ms: 1, seq: 1 };
+    group.assign(Pending { id, delivery_ms: 77, delivery_count: 1, consumer });
+    stream.add_group(group);
+    stream
+}
+
+/// Values of every type that consist of long texts, and how many bytes these are.
+fn long_values(long: &[u8]) -> Vec<(Value<'static>, usize)> {
+    let name = |number: usize| [&[number as u8][..], long].concat();
+    let mut list = List::default();
+    (0..3).for_each(|number| list.push(End::Right, NewItem::Text(&name(number)), &limits().list));
+    let mut wide = List::default();
+    (0..90)
+        .for_each(|number| wide.push(End::Right, NewItem::Text(&name(number)[..700]), &ListLimits::of(-5)));
+    let mut set = Set::default();
+    for number in 0..3 {
+        set.add(&name(number), &limits().set);
+    }
+    let members: Vec<_> = (0..3).map(name).collect();
+    let zset = ZSet::from_members(members.iter().map(|member| (&member[..], 1.5)), &limits().zset);
+    let wide_limits = ZSetLimits { max_entries: 9, max_value: usize::MAX };
+    let packed = ZSet::from_members(members.iter().map(|member| (&member[..], 1.5)), &wide_limits);
+    let (mut hash, mut timed) = (Hash::default(), Hash::default());
+    for number in 0..3 {
+        hash.set(&name(number), &name(7), &limits().hash);
+        timed.set(&name(number), &name(8), &limits().hash);
+    }
+    timed.make_timed(ACCESS_MS);
+    timed.set_expire(&name(1), ACCESS_MS + 99);
+    let mut ints = Set::default();
+    let limits = SetLimits { max_ints: 100_000, ..SetLimits::default() };
+    for number in 0..long.len() / 4 {
+        ints.add(number.to_string().as_bytes(), &limits);
+    }
+    let len = long.len();
+    vec![
+        (Value::Text(long.to_vec().into()), len),
+        (Value::Boxed(list.boxed()), 3 * len),
+        (Value::Boxed(wide.boxed()), 90 * 700),
+        (Value::Boxed(set.boxed()), 3 * len),
+        (Value::Boxed(zset.boxed()), 3 * len),
+        (Value::Boxed(packed.boxed()), 3 * len),
+        (Value::Boxed(hash.boxed()), 6 * len),
+        (Value::Boxed(timed.boxed()), 6 * len),
+        (Value::Boxed(ints.boxed()), len / 2),
+        (Value::Boxed(stream_of(long).boxed()), 4 * len),
+    ]
+}
+
+#[test]
+fn long_texts_take_several_steps_wherever_they_are() {
+    let mut prng = Prng::new(35);
+    let random: Vec<u8> = (0..700_000).map(|_| prng.next_u64() as u8).collect();
+    let mixed = [&random[..1000], &random[..90_000].repeat(3)[..]].concat();
+    let words: Vec<u8> = (0..300_000).map(|_| b"aab"[prng.below(3) as usize]).collect();
+    let key = Key::new(b"key");
+    for (long, compress) in [(&random, true), (&random, false), (&mixed, true), (&words, true)] {
+        for (value, len) in long_values(long) {
+            let mut space = Keyspace::new(1, 1);
+            value.store(|value| space.db(0, Access::at(ACCESS_MS)).set_value(&key, value, Expire::Clear));
+            let entry = space.db(0, Access::at(ACCESS_MS)).read(&key).unwrap();
+            let mut whole = Vec::new();
+            let style = style(compress);
+            assert!(Saver::new().step(entry.value(), &mut Encoder::new(&mut whole, style), usize::MAX));
+            let (mut parts, mut saver, mut steps, mut largest) = (Vec::new(), Saver::new(), 1, 0);
+            loop {
+                let from = parts.len();
+                if saver.step(entry.value(), &mut Encoder::new(&mut parts, style), 32 << 10) {
+                    break;
+                }
+                largest = largest.max(parts.len() - from);
+                steps += 1;
+            }
+            assert!(parts == whole, "{}: {} {}", entry.encoding(), parts.len(), whole.len());
+            assert!(steps >= len / (40 << 10), "{}: {steps} steps", entry.encoding());
+            assert!(largest <= (32 + 100) << 10, "{}: a step of {largest} bytes", entry.encoding());
+            let payload = dump(entry.value(), style);
+            restored(verify(&payload, VERSION_READ).unwrap(), |copy| {
+                assert_eq!(value_digest(copy), value_digest(entry));
+            });
+        }
+    }
+}
+
 #[test]
 fn damaged_payloads_give_errors_and_take_no_memory() {
     let mut refused = 0;
@@ -186,7 +278,7 @@ fn damaged_payloads_give_errors_and_take_no_memory() {
         let sound = payload.len() - FOOTER;
         let wrong = prng.below(payload.len() as u64) as usize;
         payload[wrong] ^= 1 << prng.below(8);
-        assert!(verify(&payload).is_none(), "a flipped bit passed the checksum");
+        assert!(verify(&payload, VERSION_READ).is_none(), "a flipped bit passed the checksum");
         payload.truncate(sound);
         for _ in 0..60 {
             let mut body = payload.clone();
@@ -216,7 +308,7 @@ fn read_all(value: Value<'_>) {
     value.store(|value| space.db(0, Access::at(ACCESS_MS)).set_value(&key, value, Expire::Clear));
     let entry = space.db(0, Access::at(ACCESS_MS)).read(&key).unwrap();
     value_digest(entry);
-    assert!(verify(&dump(entry.value(), style(true))).is_some());
+    assert!(verify(&dump(entry.value(), style(true)), VERSION_READ).is_some());
     let Some(mut entry) = space.db(0, Access::at(ACCESS_MS)).write(&key) else { return };
     if let Some(stream) = entry.get_mut::<Stream>() {
         stream.delete(&[StreamId { ms: 3, seq: 0 }, StreamId { ms: 30, seq: 1 }]);

@@ -167,6 +167,16 @@ impl<M: Send> Port<M> {
         }
     }
 
+    /// Rings `to`'s doorbell if it sleeps, although there is no message: something else has changed that it looks at before it sleeps.
+    pub fn nudge(&mut self, to: usize, doorbell: impl FnOnce(i32)) {
+        fence(Ordering::SeqCst);
+        let door = &self.shared.doors[to];
+        if door.asleep.0.load(Ordering::Relaxed) && door.asleep.0.swap(false, Ordering::Relaxed) {
+            self.doorbells += 1;
+            doorbell(door.ring_fd.load(Ordering::Acquire));
+        }
+    }
+
     /// Takes the messages that have arrived, oldest first per source, into `into`.
     pub fn receive(&mut self, into: &mut VecDeque<M>) {
         for from in 0..self.shared.cores {

@@ -26,6 +26,7 @@ use crate::runtime::process::{self, Allowance};
 use crate::runtime::watchdog::Watchdog;
 use crate::session::connection::Listener;
 use crate::session::core::{Core, Message, Shared};
+use crate::session::held_replies::Board;
 use crate::shard::Shard;
 
 /// A reason not to start: one line, with its remedy.
@@ -88,6 +89,7 @@ fn serve(config: Config, config_file: String, settings: Settings) -> Result<(), 
         dirty: [const { AtomicU64::new(0) }; crate::limits::MAX_CORES],
         refusing: AtomicU32::new(0),
         spilling: AtomicBool::new(false),
+        board: Board::new(threads),
         last_save_s: AtomicI64::new((clock::wall_us() / 1_000_000) as i64),
         space_bytes: [const { AtomicUsize::new(0) }; crate::limits::MAX_CORES],
         berths: std::array::from_fn(|_| Default::default()),
@@ -194,7 +196,8 @@ fn run_cores(
         }
         handles.iter().all(|handle| handle.is_finished())
     });
-    fatal.take().map_or(Ok(()), Err)
+    let fatal = fatal.take().or_else(|| shared.board.fatal.get().cloned().map(Fatal));
+    fatal.map_or(Ok(()), Err)
 }
 
 /// Starts the thread that gives freed memory back to the system.
@@ -227,10 +230,10 @@ async fn live(seed: Seed, classes: Classes) -> Result<(), String> {
         .map_err(|error| executor::explain(&error.to_string(), Some(&error)))?;
     core.loading.is_on = is_loading;
     if let Some(Doors { listeners, signal_fd }) = doors {
-        for (index, listener) in listeners.iter().enumerate() {
-            core.ring.accept(listener.fd, index as u32);
-        }
         core.listeners = listeners;
+        if is_loading {
+            core.open_doors();
+        }
         core.signal_fd = signal_fd;
         core.ring.poll_in(signal_fd, 0);
     }
@@ -264,20 +267,21 @@ async fn load_data(core: load::SharedCore, load: Load) {
     while !load.may_begin.load(Ordering::Acquire) {
         glommio::timer::sleep(Duration::from_millis(1)).await;
     }
-    if !load.plan.is_empty() {
-        match load::at_start(&core, &load.plan).await {
-            Ok(()) => {}
-            Err(LoadError::Stopped) => return,
-            Err(LoadError::Fatal(text)) => {
-                let _ = load.failed.send(text);
-                return;
-            }
+    match load::at_start(&core, &load.plan).await {
+        Ok(()) => {}
+        Err(LoadError::Stopped) => return,
+        Err(LoadError::Fatal(text)) => {
+            let _ = load.failed.send(text);
+            return;
         }
+    }
+    if load.plan.is_empty() {
+        core.borrow_mut().open_doors();
     }
     notice("Ready to accept connections");
     let settings = Arc::clone(&core.borrow().settings);
     super::daemon::tell_supervisor(&settings);
-    if let Err(LoadError::Fatal(text)) = load::serve(&core).await {
+    if let Err(LoadError::Fatal(text)) = super::reload::serve(&core).await {
         let _ = load.failed.send(text);
     }
 }

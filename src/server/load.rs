@@ -31,7 +31,6 @@ use crate::persist::storage::error_text;
 use crate::rdb::file::{FileError, Item, Reader, open_record};
 use crate::session::core::Core;
 use crate::session::loading::{Delivery, Ledger};
-use crate::session::reload::What;
 use crate::shard::intake::{Batch, Fault, Intake, Tally};
 
 /// Bytes of one read, and how many are under way.
@@ -122,43 +121,12 @@ pub async fn at_start(core: &SharedCore, plan: &Plan) -> Result<(), LoadError> {
     };
     core.borrow_mut().bulk_tasks -= 1;
     loaded?;
+    if core.borrow().settings.appendonly {
+        load_aof::go_on_writing(core).await?;
+    }
     shared.loading.end();
     core.borrow_mut().announce_loading(false);
     Ok(())
-}
-
-/// Loads what DEBUG RELOAD and DEBUG LOADAOF ask for, until the process stops.
-///
-/// Errors: what was loaded cannot be used.
-pub async fn serve(core: &SharedCore) -> Result<(), LoadError> {
-    loop {
-        wait_until(core, |core| core.loading.has_order()).await?;
-        let Some(order) = core.borrow_mut().loading.take_order() else { continue };
-        core.borrow_mut().bulk_tasks += 1;
-        let was_there = load_again(core, &order.what).await;
-        let mut core = core.borrow_mut();
-        core.bulk_tasks -= 1;
-        core.reloaded(order, was_there?);
-    }
-}
-
-/// Loads a snapshot or the append-only file beside what is there; false: there is no file.
-async fn load_again(core: &SharedCore, what: &What) -> Result<bool, LoadError> {
-    match what {
-        What::Snapshot { path, replaces } => {
-            if !path.exists() {
-                return Ok(false);
-            }
-            load_snapshot(core, path, How { skips_expired: true, replaces: *replaces }).await?;
-        }
-        What::Log => {
-            wait_until(core, Core::is_journal_settled).await?;
-            let settings = Arc::clone(&core.borrow().settings);
-            let Some(files) = load_aof::plan(&settings).map_err(LoadError::Fatal)? else { return Ok(false) };
-            load_aof::load(core, &files).await?;
-        }
-    }
-    Ok(true)
 }
 
 /// How a snapshot is taken in.
@@ -349,8 +317,8 @@ impl Parse {
             };
             match item {
                 Item::Entry { db, expire_wall_ms, recency, record } => {
-                    let (_, key, _) = match open_record(record) {
-                        Ok(opened) => opened,
+                    let key = match open_record(record) {
+                        Ok(opened) => opened.key,
                         Err(damage) => {
                             let error = FileError::of_value(offset, b"", damage);
                             return Err(self.fatal(error));

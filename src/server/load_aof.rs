@@ -10,18 +10,19 @@
 
 use std::path::PathBuf;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::load::{How, LoadError, SharedCore, Source, load_preamble};
 use crate::config::Settings;
 use crate::observe::log::{notice, warning};
-use crate::persist::aof::Names;
 use crate::persist::aof::scan::{End, Scanner, bad_format, loaded_anyway, torn_lines, unexpected_end};
+use crate::persist::aof::{Last, Names, Start};
 use crate::persist::manifest::{self, Manifest};
 use crate::persist::recover::{self, Found, ToLoad};
 use crate::persist::storage::{Op, error_text};
 use crate::session::applied::Rules;
 use crate::session::apply::{Stream, StreamError};
+use crate::session::core::Core;
 use crate::session::loading::LoadedLog;
 
 /// Bytes of units fed to the stream at once.
@@ -137,8 +138,7 @@ pub async fn load(core: &SharedCore, files: &Files) -> Result<LoadedLog, LoadErr
     let mut log = LoadedLog {
         manifest: files.manifest.clone(),
         rubbish: files.rubbish.clone(),
-        last_len: 0,
-        is_torn: false,
+        last: Last::default(),
         base_bytes: 0,
         incr_bytes: 0,
     };
@@ -158,9 +158,43 @@ pub async fn load(core: &SharedCore, files: &Files) -> Result<LoadedLog, LoadErr
         }
         let bytes = if file.is_base { &mut log.base_bytes } else { &mut log.incr_bytes };
         *bytes += end;
-        log.last_len = end;
     }
     Ok(log)
+}
+
+/// Opens the files for writing, with everything loaded and nobody served.
+pub async fn go_on_writing(core: &SharedCore) -> Result<(), LoadError> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    {
+        let mut core = core.borrow_mut();
+        let start = match core.loading.log.take() {
+            Some(log) => {
+                for path in &log.rubbish {
+                    // What cannot be deleted is emptied when its name is used.
+                    let _ = std::fs::remove_file(path);
+                }
+                let others = log.incr_bytes.saturating_sub(log.last.len);
+                let sizes = (log.base_bytes, others);
+                Start { manifest: log.manifest, last: log.last, sizes, ..Start::default() }
+            }
+            None => Start { empty_base: Some(core.empty_base()), ..Start::default() },
+        };
+        let started = move |_: &mut Core, result| {
+            let _ = sender.send(result);
+        };
+        core.start_journal(start, Box::new(started));
+    }
+    loop {
+        match receiver.try_recv() {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(errno)) => {
+                let text = format!("Fatal error: can't open the append-only file: {}", error_text(errno));
+                return Err(LoadError::Fatal(text));
+            }
+            Err(_) if core.borrow().is_stopping() => return Err(LoadError::Stopped),
+            Err(_) => glommio::timer::sleep(Duration::from_millis(1)).await,
+        }
+    }
 }
 
 /// Loads one file; how many of its bytes are whole.
@@ -208,7 +242,11 @@ async fn load_file(
 
 /// What the file's end says; how many bytes are whole.
 fn judge_end(files: &Files, file: &ToLoad, scanner: &Scanner, log: &mut LoadedLog) -> Result<u64, LoadError> {
-    match scanner.finish() {
+    let end = scanner.finish();
+    if let Ok(end) = end {
+        log.last = scanner.last(end);
+    }
+    match end {
         Ok(End::Whole) => Ok(scanner.good()),
         Ok(End::Torn { .. }) if !files.takes_torn => Err(LoadError::Fatal(unexpected_end(&file.name))),
         Ok(End::Torn { at, in_transaction }) => {
@@ -217,7 +255,6 @@ fn judge_end(files: &Files, file: &ToLoad, scanner: &Scanner, log: &mut LoadedLo
             if !file.is_last {
                 return Err(LoadError::Fatal("Fatal error: the truncated file is not the last file".into()));
             }
-            log.is_torn = true;
             Ok(at)
         }
         Err(damage) => {

@@ -10,6 +10,7 @@ mod load;
 mod load_aof;
 mod network;
 mod registry;
+mod reload;
 mod save;
 mod signals;
 mod spill;

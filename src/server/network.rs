@@ -35,7 +35,7 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
         let slept = {
             let mut core = core.borrow_mut();
             if core.is_stopping() {
-                return;
+                return core.leave();
             }
             step(&mut core, &mut now)
         };
@@ -56,15 +56,16 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
 fn step(core: &mut Core, now: &mut u64) -> bool {
     let started = *now;
     let worked = core.turn();
+    core.tend_journal();
     let mut submitted = ticks::now();
     let turn_us = if worked { core.note_turn(started, submitted) } else { 0 };
     let (mut timeout_us, mut is_urgent) = (0, false);
     let has_tasks = core.bulk_tasks > 0 && core.is_idle();
     if !has_tasks && core.is_idle() && !spin(core, &mut submitted) {
         // What nobody else wants of the core goes to a snapshot, here and not by the executor's shares, which count this loop's looking as work.
-        let walked = core.walk_while_idle();
-        is_urgent = walked;
-        let may_sleep = !walked && core.mesh.fall_asleep();
+        is_urgent = core.may_walk() && is_quiet(core) && core.walk_while_idle();
+        let may_sleep =
+            !is_urgent && !core.ring.has_completions() && core.mesh.fall_asleep() && !core.has_journal_news();
         timeout_us = if may_sleep { core.longest_wait_us() } else { 0 };
     }
     core.offer();
@@ -78,6 +79,11 @@ fn step(core: &mut Core, now: &mut u64) -> bool {
     core.end_step(submitted, *now, turn_us);
     core.stats.sleeps += (timeout_us > 0) as u64;
     ((timeout_us > 0 || has_tasks) && !worked) || is_urgent
+}
+
+/// Whether the kernel has nothing new for the core, and no other core has.
+fn is_quiet(core: &mut Core) -> bool {
+    core.ring.wait(0).is_ok() && !core.ring.has_completions() && !core.mesh.has_inbound()
 }
 
 /// Looks for work without sleeping for `busy-poll-us`; whether some came. `ended` becomes the time (ticks) at which it stopped.

@@ -23,7 +23,7 @@ use crate::observe::log::{notice, warning};
 use crate::rdb::file::write;
 use crate::session::core::Core;
 use crate::session::saving::FileEvent;
-use crate::shard::snapshot::Chunk;
+use crate::shard::snapshot::{Chunk, Form, Manner};
 
 /// Bytes of one write.
 const BUFFER: usize = 512 * 1024;
@@ -36,8 +36,8 @@ const WRITE_BEHIND: usize = 8;
 pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
     while let Some(event) = events.recv().await {
         // Chunks of a snapshot that has failed have been drained; anything else begins one.
-        let FileEvent::Begin { number, path, temporary, header, checksum, cores } = event else { continue };
-        let outcome = write_file(&core, &events, &temporary, header, checksum, cores).await;
+        let FileEvent::Begin { number, path, temporary, header, manner, cores } = event else { continue };
+        let outcome = write_file(&core, &events, &temporary, header, manner, cores).await;
         let outcome = match outcome {
             Ok(()) => match &path {
                 Some(path) => install(&temporary, path).await,
@@ -60,23 +60,26 @@ pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
 /// The file as it grows.
 struct Growing {
     writer: DmaStreamWriter,
-    checksum: bool,
+    manner: Manner,
     sum: u64,
 }
 
 impl Growing {
     async fn put(&mut self, bytes: &[u8], sum: u64) -> io::Result<()> {
-        if self.checksum {
+        if self.manner.checksum {
             self.sum = combine(self.sum, sum, bytes.len() as u64);
         }
         self.writer.write_all(bytes).await
     }
 
     async fn put_end(&mut self) -> io::Result<()> {
+        if self.manner.form == Form::Commands {
+            return Ok(());
+        }
         let mut end = Vec::new();
         write::end(&mut end);
         self.put_own(&end).await?;
-        let sum = if self.checksum { self.sum } else { 0 };
+        let sum = if self.manner.checksum { self.sum } else { 0 };
         self.writer.write_all(&sum.to_le_bytes()).await
     }
 
@@ -91,7 +94,7 @@ async fn write_file(
     events: &LocalReceiver<FileEvent>,
     temporary: &Path,
     header: Vec<u8>,
-    checksum: bool,
+    manner: Manner,
     cores: usize,
 ) -> Result<(), String> {
     let file = DmaFile::create(temporary).await.map_err(|error| {
@@ -105,7 +108,7 @@ async fn write_file(
     })?;
     let writer =
         DmaStreamWriterBuilder::new(file).with_write_behind(WRITE_BEHIND).with_buffer_size(BUFFER).build();
-    let mut growing = Growing { writer, checksum, sum: 0 };
+    let mut growing = Growing { writer, manner, sum: 0 };
     let store = Store {
         core,
         temporary,

@@ -71,7 +71,8 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     }
     let refusing = core.shared.refusing.load(Ordering::Relaxed);
     if refusing != 0 && (writes(session, row) || row.full_name == "ping") {
-        return refuse(core, session, command, super::save_points::refusal_text(refusing));
+        let text = super::save_points::refusal_text(&core.shared, refusing);
+        return refuse(core, session, command, text.as_bytes());
     }
     if session.client.flags & client_flag::PUBSUB != 0
         && session.out.proto() == 2

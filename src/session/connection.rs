@@ -102,6 +102,10 @@ pub struct Connection {
     pub labels: Option<Box<Labels>>,
     /// The last blocked command of its session that came to rest here.
     pub blocks_seen: u64,
+    /// Nothing leaves before the append-only file is on the disk up to here (`held_replies`).
+    pub held_until: Option<u64>,
+    /// `pushes` holds replies to writes.
+    pub wrote: bool,
     /// When the soft output limit was first exceeded.
     pub soft_limit_since_ms: u64,
 }
@@ -145,6 +149,13 @@ impl Connection {
 }
 
 impl Core {
+    /// Begins to take connections in.
+    pub fn open_doors(&mut self) {
+        for (index, listener) in self.listeners.iter().enumerate() {
+            self.ring.accept(listener.fd, index as u32);
+        }
+    }
+
     /// A listening socket has a new connection: the emptiest core adopts it.
     pub fn accepted(&mut self, completion: Completion) {
         let index = completion.token.index as usize;
@@ -216,6 +227,8 @@ impl Core {
                 tracking: None,
                 labels: None,
                 blocks_seen: 0,
+                held_until: None,
+                wrote: false,
                 soft_limit_since_ms: 0,
             }
         });
@@ -314,6 +327,7 @@ impl Core {
             conn.pushes.push_ordered(piece);
         }
         session.reply_mark = session.out.mark();
+        self.note_committed(session);
         self.mark_dirty(session.conn);
     }
 

@@ -93,6 +93,8 @@ pub struct Shared {
     pub refusing: std::sync::atomic::AtomicU32,
     /// The snapshot's file cannot take what comes: cores walk no further (`server::spill`). Written when that changes.
     pub spilling: AtomicBool,
+    /// What cores know of the append-only file.
+    pub board: super::held_replies::Board,
     /// LASTSAVE, unix seconds.
     pub last_save_s: std::sync::atomic::AtomicI64,
     /// Bytes of keys and values per core, published once a turn (read by eviction).
@@ -199,6 +201,12 @@ pub struct Core {
     pub saving: super::saving::Saving,
     /// The way to the end (`stop`).
     pub stop: super::stop::Stop,
+    /// The append-only file (core 0).
+    pub journal: Option<Box<super::journal::Drive>>,
+    /// Replies that wait for it.
+    pub holds: super::held_replies::Holds,
+    /// Rewrites of the append-only file (core 0).
+    pub rewriting: super::rewriting::Rewriting,
     /// Longest steps (`steps`).
     pub meter: Meter,
     /// Where the sweep over the connections stands (`client_limits`).
@@ -279,6 +287,9 @@ impl Core {
             outcome: Outcome::default(),
             saving: Default::default(),
             stop: Default::default(),
+            rewriting: Default::default(),
+            journal: None,
+            holds: Default::default(),
             meter: Meter::default(),
             swept: 0,
             client_bytes: 0,
@@ -298,6 +309,7 @@ impl Core {
         }
         core.client_memory_limit = core.settings.client_memory_limit();
         core.configure_shard();
+        core.configure_journal();
         core.update_slow_ticks();
         reclaim::enable();
         Ok(core)
@@ -313,6 +325,7 @@ impl Core {
         self.client_memory_limit = self.settings.client_memory_limit();
         self.configure_shard();
         self.update_slow_ticks();
+        self.configure_journal();
     }
 
     fn configure_shard(&mut self) {
@@ -348,6 +361,7 @@ impl Core {
         let before = self.inbox.len();
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);
+        self.release_held();
         if self.is_idle() && !self.blocked.has_due() {
             return false;
         }
@@ -401,7 +415,9 @@ impl Core {
             self.check_client_memory();
         }
         self.send_invalidations();
+        self.release_held();
         self.flush_connections();
+        self.ask_for_sync();
         self.flush_mesh();
     }
 
@@ -426,6 +442,7 @@ impl Core {
             Op::Send => self.sent(completion),
             Op::Accept => self.accepted(completion),
             Op::Poll => self.signalled(completion),
+            Op::File | Op::FileSync => self.file_done(completion),
             Op::Doorbell | Op::Cancel => {}
         }
     }
@@ -568,6 +585,7 @@ impl Core {
         self.is_hunting = false;
         self.check_save_points();
         self.step_stop();
+        self.check_rewrites();
         self.sweep_clients();
         self.end_turn();
         self.note_upkeep(started);

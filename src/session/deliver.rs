@@ -57,9 +57,10 @@ impl Core {
             return 0;
         }
         let Some(conn) = self.connections.get_mut(index) else { return 0 };
-        if conn.send_busy || conn.dead {
+        if conn.send_busy || conn.dead || self.holds_back(index) {
             return 0;
         }
+        let Some(conn) = self.connections.get_mut(index) else { return 0 };
         if conn.sending.is_empty() {
             let replies_wait = conn.session.as_ref().is_some_and(|session| !session.out.is_empty());
             if conn.pushes.is_next(replies_wait) {

@@ -16,6 +16,7 @@ use super::reload::Order;
 use crate::base::ticks;
 use crate::command::row::{Row, flag};
 use crate::limits::MAX_CORES;
+use crate::persist::aof::Last;
 use crate::persist::manifest::Manifest;
 use crate::shard::intake::{Batch, Fault, Intake, Tally};
 
@@ -159,10 +160,8 @@ pub struct LoadedLog {
     pub manifest: Manifest,
     /// Paths of interrupted work, to be deleted.
     pub rubbish: Vec<String>,
-    /// Whole bytes of the last file.
-    pub last_len: u64,
-    /// What is behind them is to be cut off.
-    pub is_torn: bool,
+    /// How the last file was found.
+    pub last: Last,
     /// Whole bytes of the base.
     pub base_bytes: u64,
     /// Likewise of all incremental files.

@@ -23,11 +23,14 @@ pub mod commands;
 pub mod connection;
 pub mod core;
 pub mod deliver;
+mod disk;
 pub mod errand;
 pub mod exec;
 mod fetch;
 pub mod gate;
+pub mod held_replies;
 pub mod hold;
+pub mod journal;
 pub mod loading;
 pub mod lookahead;
 pub mod multi;
@@ -38,6 +41,7 @@ pub mod push_queue;
 pub mod receive;
 pub mod redact;
 pub mod reload;
+pub mod rewriting;
 pub mod route;
 pub mod run;
 pub mod save_points;
@@ -211,6 +215,8 @@ pub struct Session {
     pub plan: lookahead::Plan,
     /// The next command in the input passed admission already.
     pub admitted: bool,
+    /// A command has staged an effect, and its reply has not been handed on (`held_replies`).
+    pub wrote: bool,
     /// Close once everything is sent.
     pub closing: bool,
     /// Going home: nothing left to run.
@@ -244,6 +250,7 @@ impl Session {
             visit: None,
             plan: lookahead::Plan::default(),
             admitted: false,
+            wrote: false,
             closing: false,
             homeward: false,
             applies: None,

@@ -504,6 +504,7 @@ pub fn call_handler(
         known: session.plan.known(args),
     };
     let failed = execute(hands, run, &mut session.out, &mut core.outcome);
+    session.wrote |= std::mem::take(&mut core.outcome.has_staged);
     core.outcome.is_unlogged = was_unlogged;
     if !core.outcome.events.is_empty() {
         let mut events = std::mem::take(&mut core.outcome.events);

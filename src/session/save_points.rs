@@ -3,15 +3,18 @@
 //! Core 0 keeps [`Past`] and looks at the save points with its upkeep; the commands ask it by message (`hold`). Calls `saving`. Invariant: the figures are those of redis' INFO:
 //! a save by SAVE or BGSAVE that succeeds makes writes possible again; one by BGSAVE that fails forbids them, while save points are set. Bounds: one look per upkeep.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
-use super::core::Core;
+use super::core::{Core, Shared};
 use super::hold::Ticket;
 use super::saving::{Cut, Wish};
 use super::{Flow, Session};
 use crate::command::reply_error::ReplyError;
+use crate::effect::rewrite;
 use crate::observe::identity::REDIS_VERSION;
 use crate::observe::log::{notice, warning};
+use crate::persist::storage::error_text;
 use crate::rdb::file::write;
 use crate::resp::Args;
 
@@ -24,13 +27,26 @@ pub mod refusal {
 }
 
 /// What redis says then.
-pub const SNAPSHOT_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+const SNAPSHOT_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 /// And of scripts that may write.
-pub const SNAPSHOT_FAILED_SCRIPT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+const SNAPSHOT_FAILED_SCRIPT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
 
-/// Why a write is refused, by `Shared::refusing`.
-pub fn refusal_text(_refusing: u32) -> &'static str {
-    SNAPSHOT_FAILED
+/// Why a write is refused, by `Shared::refusing`; redis asks about snapshots first.
+pub fn refusal_text(shared: &Shared, refusing: u32) -> Cow<'static, str> {
+    if refusing & refusal::SNAPSHOT != 0 {
+        return SNAPSHOT_FAILED.into();
+    }
+    let why = error_text(shared.board.errno.load(Ordering::Relaxed));
+    format!("MISCONF Errors writing to the AOF file: {why}").into()
+}
+
+/// Likewise of a script that may write, before it begins.
+pub fn script_refusal_text(shared: &Shared, refusing: u32) -> Cow<'static, str> {
+    if refusing & refusal::SNAPSHOT != 0 {
+        return SNAPSHOT_FAILED_SCRIPT.into();
+    }
+    let why = error_text(shared.board.errno.load(Ordering::Relaxed));
+    format!("MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: {why}").into()
 }
 
 /// Seconds after a failed snapshot before a save point tries again.
@@ -109,6 +125,13 @@ pub fn header(core: &Core, cut: &Cut, is_base: bool) -> Vec<u8> {
 /// The name of a snapshot's file while it grows.
 pub fn temporary_name() -> String {
     format!("temp-{}.rdb", std::process::id())
+}
+
+/// What stands before the entries of a base that is written as commands.
+pub fn functions_as_commands(cut: &Cut) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    cut.functions.iter().for_each(|code| rewrite::function(&mut bytes, code));
+    bytes
 }
 
 /// On core 0.
@@ -257,7 +280,8 @@ pub fn bgsave(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result
     Ok(Flow::Hold(ticket))
 }
 
-fn answer(core: &mut Core, ticket: Ticket, reply: Result<&'static str, ReplyError>) {
+/// Answers a held command with a status or an error.
+pub fn answer(core: &mut Core, ticket: Ticket, reply: Result<&'static str, ReplyError>) {
     core.answer(
         ticket,
         Box::new(move |_, session| match reply {

@@ -19,7 +19,7 @@ use super::core::{Core, Message};
 use crate::command::script::room;
 use crate::keyspace::Totals;
 use crate::shard::Shard;
-use crate::shard::snapshot::{self, Chunk, Manner, Walk};
+use crate::shard::snapshot::{self, Chunk, Form, Manner, Pace, Walk};
 
 /// Bytes of chunks a core may have on their way to the file before it stops walking.
 const IN_FLIGHT: usize = 4 << 20;
@@ -27,6 +27,8 @@ const IN_FLIGHT: usize = 4 << 20;
 const SAVED_BUDGET: usize = 4 << 20;
 /// What a step of the walk takes, in microseconds.
 const STEP_US: u64 = 150;
+/// A core that has not been idle for so long, in microseconds, walks with its upkeep.
+const BUSY_AFTER_US: u64 = 5_000;
 /// What a turn takes for pre-images beyond the budget, in microseconds: so much for each time they fill it.
 const HELP_US: u64 = 100;
 /// At most so many times that.
@@ -80,8 +82,8 @@ pub enum FileEvent {
         path: Option<PathBuf>,
         /// What stands before the entries.
         header: Vec<u8>,
-        /// Whether it ends with a checksum.
-        checksum: bool,
+        /// How it is written.
+        manner: Manner,
         /// How many cores send chunks.
         cores: usize,
     },
@@ -133,6 +135,8 @@ pub struct Saving {
     last: u64,
     /// This core has something to walk.
     is_walking: bool,
+    /// When a step was last made while the core was idle, by its monotonic clock.
+    walked_idle_us: u64,
     chunks: Vec<Chunk>,
     /// The figures of INFO and LASTSAVE.
     pub past: super::save_points::Past,
@@ -182,7 +186,7 @@ impl Core {
             walking: self.cores(),
         });
         self.send_errand(Box::new(move |core, shards| {
-            let (manner, cut) = cut(core, shards, number);
+            let (manner, cut) = cut(core, shards, number, is_base);
             if let Some(at_cut) = at_cut {
                 at_cut(core, shards, &cut);
             }
@@ -205,7 +209,10 @@ impl Core {
 
     fn cut_taken(&mut self, manner: Manner, cut: Cut) {
         let Some(job) = &self.saving.job else { return };
-        let header = super::save_points::header(self, &cut, job.is_base);
+        let header = match manner.form {
+            Form::Rdb => super::save_points::header(self, &cut, job.is_base),
+            Form::Commands => super::save_points::functions_as_commands(&cut),
+        };
         let cores = self.cores();
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
@@ -216,14 +223,7 @@ impl Core {
             return;
         }
         let number = job.number;
-        self.tell_files(FileEvent::Begin {
-            number,
-            path,
-            temporary,
-            header,
-            checksum: manner.checksum,
-            cores,
-        });
+        self.tell_files(FileEvent::Begin { number, path, temporary, header, manner, cores });
     }
 
     fn tell_files(&mut self, event: FileEvent) {
@@ -318,13 +318,15 @@ impl Core {
 }
 
 /// Every shard is in hand: the cut.
-fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64) -> (Manner, Cut) {
+fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64, is_base: bool) -> (Manner, Cut) {
+    let is_rdb = !is_base || core.settings.aof_use_rdb_preamble;
     let manner = Manner {
+        form: if is_rdb { Form::Rdb } else { Form::Commands },
         style: crate::rdb::encode::Style {
             compress: core.settings.rdbcompression,
             wall_offset_ms: core.wall_offset_ms,
         },
-        checksum: core.settings.rdbchecksum,
+        checksum: is_rdb && core.settings.rdbchecksum,
         recency: core.settings.maxmemory_policy.is_some_and(|policy| policy.looks_at_recency()),
         now_ms: core.now_ms,
     };
@@ -354,27 +356,26 @@ fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64) -> (Manner, 
 impl Core {
     /// A step of this core's part, if there is one; whether there is more to do now.
     pub fn walk_snapshot(&mut self, shard: &mut Shard) -> bool {
-        if !self.may_walk() {
+        // Where the core is idle now and then, that is the walk's time.
+        if !self.may_walk() || self.now_us.saturating_sub(self.saving.walked_idle_us) < BUSY_AFTER_US {
             return false;
         }
-        self.step_snapshot(shard, STEP_US)
+        self.step_snapshot(shard, STEP_US, Pace::Easy)
     }
 
     /// Whether this core has a part of a snapshot to walk, and the file can take more.
-    fn may_walk(&self) -> bool {
+    pub fn may_walk(&self) -> bool {
         let is_free = self.saving.in_flight < IN_FLIGHT;
         self.saving.is_walking && is_free && !self.shared.spilling.load(Ordering::Relaxed)
     }
 
     /// A step while no client needs the core; whether there was one.
     pub fn walk_while_idle(&mut self) -> bool {
-        if !self.may_walk() {
-            return false;
-        }
         let Some(mut shard) = self.shard.take() else { return false };
-        self.walk_snapshot(&mut shard);
+        self.step_snapshot(&mut shard, STEP_US, Pace::Easy);
         self.shard = Some(shard);
         self.flush_mesh();
+        self.saving.walked_idle_us = self.now_us;
         true
     }
 
@@ -383,12 +384,12 @@ impl Core {
         let Some(mut shard) = self.shard.take_if(|shard| shard.walk.is_some()) else { return };
         let beyond = (shard.space.saved_bytes() / SAVED_BUDGET) as u64;
         if beyond > 0 {
-            self.step_snapshot(&mut shard, HELP_US * beyond.min(HELP_MOST));
+            self.step_snapshot(&mut shard, HELP_US * beyond.min(HELP_MOST), Pace::Pressed);
         }
         self.shard = Some(shard);
     }
 
-    fn step_snapshot(&mut self, shard: &mut Shard, budget_us: u64) -> bool {
+    fn step_snapshot(&mut self, shard: &mut Shard, budget_us: u64, pace: Pace) -> bool {
         let Some(walk) = &mut shard.walk else {
             self.saving.is_walking = false;
             return false;
@@ -397,7 +398,7 @@ impl Core {
             walk.discard();
         }
         let mut chunks = std::mem::take(&mut self.saving.chunks);
-        let more = snapshot::step(shard, budget_us, &mut chunks);
+        let more = snapshot::step(shard, budget_us, pace, &mut chunks);
         let from = self.id();
         for chunk in chunks.drain(..) {
             self.saving.in_flight += chunk.bytes.len();

@@ -7,6 +7,7 @@
 //! are answered again, with BUSY where they need these shards. Why the lock set is all shards for most scripts: only the script knows its keys; with one core that
 //! costs nothing, and scripts whose text shows that they touch declared keys only (`analysis`) take those keys' shards.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -89,7 +90,7 @@ pub fn run(
     let Some(pending) = session.script.take() else { return true };
     let flags = pending.flags();
     if let Some(text) = refusal(core, &pending, flags) {
-        session.out.error_text(text);
+        session.out.error_text(&text);
         core.stats.count_error_reply(text.as_bytes());
         return true;
     }
@@ -188,19 +189,21 @@ fn call(pending: &Pending, args: &Args<'_>, running: &mut Running<'_>, out: &mut
 }
 
 /// Why the script is not even begun.
-fn refusal(core: &Core, pending: &Pending, flags: Flags) -> Option<&'static str> {
+fn refusal(core: &Core, pending: &Pending, flags: Flags) -> Option<Cow<'static, str>> {
     if flags.has(Flags::COMPATIBLE) {
         return None;
     }
     if pending.is_readonly && !flags.has(Flags::NO_WRITES) {
-        return Some("ERR Can not execute a script with write flag using *_ro command.");
+        return Some("ERR Can not execute a script with write flag using *_ro command.".into());
     }
-    if !flags.has(Flags::NO_WRITES) && core.shared.refusing.load(Ordering::Relaxed) != 0 {
-        return Some(save_points::SNAPSHOT_FAILED_SCRIPT);
+    let refusing = core.shared.refusing.load(Ordering::Relaxed);
+    if !flags.has(Flags::NO_WRITES) && refusing != 0 {
+        return Some(save_points::script_refusal_text(&core.shared, refusing));
     }
     if !flags.has(Flags::ALLOW_OOM | Flags::NO_WRITES) && is_memory_short(core) {
         return Some(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+                .into(),
         );
     }
     None
@@ -248,7 +251,8 @@ impl Runner<'_, '_> {
         }
         let refusing = self.core.shared.refusing.load(Ordering::Relaxed);
         if refusing != 0 && row.flags.has(flag::WRITE) {
-            return Err(Refusal([b"-", save_points::refusal_text(refusing).as_bytes()].concat()));
+            let text = save_points::refusal_text(&self.core.shared, refusing);
+            return Err(Refusal([b"-", text.as_bytes()].concat()));
         }
         if self.is_short && !self.wrote && row.flags.has(flag::DENYOOM) {
             return refuse("-OOM command not allowed when used memory > 'maxmemory'.");

@@ -127,10 +127,12 @@ pub fn start(core: &mut Core, mut session: Box<Session>) {
 }
 
 /// A lane is back; after the last one the replies are joined and the session goes on.
-pub fn lane_home(core: &mut Core, lane: Box<Session>) {
+pub fn lane_home(core: &mut Core, mut lane: Box<Session>) {
     let index = lane.conn;
     let Some(conn) = core.connections.get_mut(index) else { return };
-    let Some(split) = conn.gathering.as_mut().and_then(|session| session.split.as_mut()) else { return };
+    let Some(session) = conn.gathering.as_mut() else { return };
+    session.wrote |= std::mem::take(&mut lane.wrote);
+    let Some(split) = session.split.as_mut() else { return };
     let place = lane.lane.as_ref().map_or(0, |lane| lane.core);
     split.lanes[place] = Some(lane);
     split.outstanding -= 1;

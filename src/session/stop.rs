@@ -1,7 +1,7 @@
 //! The way to an orderly end: SHUTDOWN, SIGTERM, SIGINT; or back, if saving fails.
 //!
 //! ```text
-//! asked ─(no script runs)─> every core falls silent ─acks─> snapshot under way given up ─> append-only file written, synced ─> final snapshot ─> Core::stop
+//! asked ─(no script runs)─> every core falls silent ─acks─> snapshot under way given up ─> final snapshot ─> Core::stop ─> Core::leave (journal): append-only file written, synced
 //!                                   ^──────────── failed, no FORCE: the cores speak again, who asked gets an error <───────────────────┘
 //! ```
 //! Core 0 keeps the [`Plan`]. A silent core begins no command and sends nothing: what a client has been told was executed before the last core fell silent, so it is in the
@@ -140,7 +140,7 @@ impl Core {
             // A script that shall be ended may have what the snapshot needs.
             Stage::Emptying if !self.saving.is_busy() || self.busy.is_on() => {
                 plan.stage = Stage::Writing;
-                self.flush_journal(|core| core.save_finally());
+                self.save_finally();
             }
             Stage::Silencing | Stage::Emptying | Stage::Writing => {}
         }
@@ -178,11 +178,21 @@ impl Core {
     }
 
     fn all_are_silent(&mut self) {
+        let is_first_log = self.is_writing_first_log();
         let Some(plan) = &mut self.stop.plan else { return };
         plan.stage = Stage::Emptying;
         self.saving.past.is_scheduled = false;
         match self.saving.job.as_ref().map(|job| (job.is_base, job.is_foreground)) {
-            Some((true, _)) => warning("There is a child rewriting the AOF. Killing it!"),
+            Some((true, _)) if is_first_log && !plan.flags.force => {
+                warning("Writing initial AOF, can't exit.");
+                return self.fail_stop();
+            }
+            Some((true, _)) => {
+                if is_first_log {
+                    warning("Writing initial AOF. Exit anyway.");
+                }
+                warning("There is a child rewriting the AOF. Killing it!");
+            }
             Some((false, false)) => warning("There is a child saving an .rdb. Killing it!"),
             Some((false, true)) | None => return self.step_stop(),
         }
@@ -190,19 +200,13 @@ impl Core {
         self.step_stop();
     }
 
-    /// Whether the append-only file holds all effects, synced.
-    pub fn is_journal_settled(&self) -> bool {
-        true
-    }
-
-    /// `done` runs when the append-only file holds all effects, synced.
-    fn flush_journal(&mut self, done: impl FnOnce(&mut Core) + Send + 'static) {
-        done(self);
-    }
-
     fn save_finally(&mut self) {
         let Some(plan) = &self.stop.plan else { return };
         let ShutdownFlags { save, nosave, force, .. } = plan.flags;
+        if self.journal.as_ref().is_some_and(|drive| drive.journal.is_on()) {
+            // It is done when all cores have left ([`Core::leave`]): what comes until then belongs to it.
+            notice("Calling fsync() on the AOF file.");
+        }
         if nosave || (self.settings.save.is_empty() && !save) {
             return self.stop();
         }

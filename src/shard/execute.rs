@@ -24,6 +24,19 @@ pub enum Hands<'a> {
     Many(&'a SlotMap, &'a mut [Option<Box<Shard>>], usize),
 }
 
+impl Hands<'_> {
+    /// Bytes staged in the log that takes the effects.
+    #[inline]
+    fn staged_bytes(&self) -> usize {
+        match self {
+            Hands::One(shard) => shard.log.staging.len(),
+            Hands::Many(_, shards, log_at) => {
+                shards[*log_at].as_deref().map_or(0, |shard| shard.log.staging.len())
+            }
+        }
+    }
+}
+
 /// What a command runs with, beside its shards.
 pub struct Run<'a> {
     /// Its row.
@@ -52,6 +65,7 @@ pub struct Run<'a> {
 pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut Outcome) -> bool {
     let mark = out.mark();
     let settings = run.settings;
+    let staged_before = hands.staged_bytes();
     let result = match hands {
         Hands::One(shard) => {
             let Shard { space, log, .. } = &mut **shard;
@@ -81,6 +95,7 @@ pub fn execute(hands: &mut Hands<'_>, run: Run<'_>, out: &mut Out, outcome: &mut
     };
     collect_departed(hands, settings, outcome);
     collect_ready(hands);
+    outcome.has_staged |= hands.staged_bytes() != staged_before;
     match hands {
         Hands::One(shard) => shard.dirty += outcome.dirty,
         Hands::Many(_, shards, log_at) => {

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::base::ticks;
 use crate::keyspace::{Access, Freshness, Key};
 use crate::rdb::decode::{Damage, Decoder, EMPTY};
-use crate::rdb::file::{Recency, open_record};
+use crate::rdb::file::{Recency, Record, open_record};
 use crate::rdb::load::{Limits, load_value};
 
 use super::Shard;
@@ -148,7 +148,7 @@ impl Intake {
             let mut at = batch.at;
             for head in &batch.heads[batch.done..end] {
                 let record = &batch.bytes[at..head.end];
-                let (kind, name, value) =
+                let Record { kind, key: name, value } =
                     open_record(record).map_err(|damage| head.fault(b"", Some(damage)))?;
                 let key = Key::new(&name);
                 shard.space.dict(head.db).prefetch_slot(&key);

@@ -11,6 +11,7 @@
 use super::Shard;
 use crate::base::crc64::crc64;
 use crate::base::ticks;
+use crate::effect::{Rewriter, append_select, rewrite};
 use crate::keyspace::{Entry, Freshness, OwnedEntry};
 use crate::rdb::encode::{Encoder, Style};
 use crate::rdb::file::write::{self, Recency};
@@ -23,9 +24,20 @@ const WANT: usize = 32;
 /// Bytes written of a bulky value between two looks at the clock.
 const SLICE: usize = 32 * 1024;
 
+/// What a snapshot's entries become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// An RDB file's items.
+    Rdb,
+    /// The commands that make them (`aof-use-rdb-preamble no`).
+    Commands,
+}
+
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
+    /// As what.
+    pub form: Form,
     /// rdbcompression, and the wall clock at the cut.
     pub style: Style,
     /// rdbchecksum.
@@ -53,7 +65,42 @@ pub struct Chunk {
 /// A value that is written in slices.
 struct Current {
     entry: OwnedEntry,
-    saver: Saver,
+    writer: Writer,
+}
+
+/// Where the writing of a value stands.
+enum Writer {
+    Rdb(Saver),
+    Commands(Rewriter),
+}
+
+impl Writer {
+    fn new(manner: &Manner) -> Writer {
+        match manner.form {
+            Form::Rdb => Writer::Rdb(Saver::new()),
+            Form::Commands => Writer::Commands(Rewriter::new(manner.style.wall_offset_ms)),
+        }
+    }
+
+    /// Writes about `budget` bytes more; true when the value is written.
+    fn step(&mut self, entry: Entry<'_>, manner: &Manner, bytes: &mut Vec<u8>, budget: usize) -> bool {
+        match self {
+            Writer::Rdb(saver) => saver.step(entry.value(), &mut Encoder::new(bytes, manner.style), budget),
+            Writer::Commands(rewriter) => {
+                let is_done = rewriter.step(entry.key(), entry.value(), bytes, budget);
+                if let (true, Some(ms)) = (is_done, entry.expire_at()) {
+                    rewrite::expire(bytes, entry.key(), manner.wall_ms(ms));
+                }
+                is_done
+            }
+        }
+    }
+}
+
+impl Manner {
+    fn wall_ms(&self, internal_ms: u64) -> i64 {
+        (internal_ms as i64).saturating_add(self.style.wall_offset_ms)
+    }
 }
 
 /// See the module's text.
@@ -82,17 +129,28 @@ impl Walk {
     }
 
     fn head(&mut self, db: usize, entry: Entry<'_>, freshness: &Freshness) {
-        if self.db != Some(db) {
-            write::select_db(&mut self.bytes, db);
-            self.db = Some(db);
+        let is_rdb = self.manner.form == Form::Rdb;
+        if self.db.replace(db) != Some(db) {
+            match is_rdb {
+                true => write::select_db(&mut self.bytes, db),
+                false => append_select(&mut self.bytes, db),
+            }
         }
-        let wall_ms = |ms: u64| (ms as i64).saturating_add(self.manner.style.wall_offset_ms);
+        if !is_rdb {
+            return;
+        }
         let recency = self.manner.recency.then(|| match freshness.lfu {
             true => Recency::Freq(freshness.frequency(entry.lru(), self.manner.now_ms).min(255) as u8),
             false => Recency::IdleS(freshness.idle_ms(entry.lru(), self.manner.now_ms) / 1000),
         });
         let kind = type_of(entry.value());
-        write::entry_head(&mut self.bytes, kind, entry.key(), entry.expire_at().map(wall_ms), recency);
+        write::entry_head(
+            &mut self.bytes,
+            kind,
+            entry.key(),
+            entry.expire_at().map(|ms| self.manner.wall_ms(ms)),
+            recency,
+        );
     }
 
     fn put(&mut self, db: usize, entry: Entry<'_>, freshness: &Freshness) {
@@ -100,8 +158,7 @@ impl Walk {
             return;
         }
         self.head(db, entry, freshness);
-        let mut out = Encoder::new(&mut self.bytes, self.manner.style);
-        Saver::new().step(entry.value(), &mut out, usize::MAX);
+        Writer::new(&self.manner).step(entry, &self.manner, &mut self.bytes, usize::MAX);
         self.keys += 1;
     }
 
@@ -116,11 +173,22 @@ impl Walk {
     }
 }
 
+/// How much a step may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As configured.
+    Easy,
+    /// Clients wait meanwhile: pre-images are not compressed, which is most of the work.
+    Pressed,
+}
+
 /// Goes on for about `budget_us`; what is full is added to `full`. False when this core's part is over, or there is none.
-pub fn step(shard: &mut Shard, budget_us: u64, full: &mut Vec<Chunk>) -> bool {
+pub fn step(shard: &mut Shard, budget_us: u64, pace: Pace, full: &mut Vec<Chunk>) -> bool {
     let Some(mut walk) = shard.walk.take() else { return false };
     let (started, budget) = (ticks::now(), budget_us * ticks::per_us());
     let freshness = shard.space.common.freshness;
+    let compress = walk.manner.style.compress;
+    walk.manner.style.compress &= pace == Pace::Easy;
     let more = loop {
         if !advance(shard, &mut walk, &freshness) {
             break false;
@@ -132,6 +200,7 @@ pub fn step(shard: &mut Shard, budget_us: u64, full: &mut Vec<Chunk>) -> bool {
             break true;
         }
     };
+    walk.manner.style.compress = compress;
     match more {
         true => shard.walk = Some(walk),
         false => full.push(walk.seal(true)),
@@ -142,8 +211,8 @@ pub fn step(shard: &mut Shard, budget_us: u64, full: &mut Vec<Chunk>) -> bool {
 /// One thing more; false when nothing is left.
 fn advance(shard: &mut Shard, walk: &mut Walk, freshness: &Freshness) -> bool {
     if let Some(mut current) = walk.current.take() {
-        let mut out = Encoder::new(&mut walk.bytes, walk.manner.style);
-        if !walk.is_discarding && !current.saver.step(current.entry.view().value(), &mut out, SLICE) {
+        let Current { entry, writer } = &mut current;
+        if !walk.is_discarding && !writer.step(entry.view(), &walk.manner, &mut walk.bytes, SLICE) {
             walk.current = Some(current);
             return true;
         }
@@ -157,7 +226,7 @@ fn advance(shard: &mut Shard, walk: &mut Walk, freshness: &Freshness) -> bool {
             shard.space.let_go(entry);
         } else {
             walk.head(db, entry.view(), freshness);
-            walk.current = Some(Current { entry, saver: Saver::new() });
+            walk.current = Some(Current { entry, writer: Writer::new(&walk.manner) });
         }
         return true;
     }

@@ -3,6 +3,7 @@
 //! Made by `listpack` and `hash`, read by command handlers, digests and savers. No allocation unless asked.
 use crate::base::number::{decimal_len, parse_i64, write_i64};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Bytes, or the integer whose canonical decimal text they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +60,34 @@ impl<'a> Element<'a> {
     }
 }
 
+/// Up to so many texts are compared each with each.
+const FEW: usize = 16;
+
+/// Whether no text comes twice.
+pub fn are_distinct<T: AsRef<[u8]>>(texts: &[T]) -> bool {
+    if texts.len() <= FEW {
+        let earlier = |index: usize| texts[..index].iter().map(AsRef::as_ref);
+        return (1..texts.len()).all(|index| earlier(index).all(|other| other != texts[index].as_ref()));
+    }
+    let mut seen = HashSet::with_capacity(texts.len());
+    texts.iter().all(|text| seen.insert(text.as_ref()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_comes_twice_is_found() {
+        for len in [0, 1, 2, 15, 16, 17, 200] {
+            let mut texts: Vec<String> = (0..len).map(|number| number.to_string()).collect();
+            assert!(are_distinct(&texts), "{len}");
+            if len > 1 {
+                texts[len / 2 - 1] = texts[len - 1].clone();
+                assert!(!are_distinct(&texts), "{len}");
+            }
+        }
+    }
 
     #[test]
     fn integers_have_the_length_of_their_text() {

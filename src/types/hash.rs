@@ -8,7 +8,7 @@
 use crate::base::memory::good_size;
 use crate::base::prng::Prng;
 use crate::types::collection::Collection;
-use crate::types::element::Element;
+use crate::types::element::{Element, are_distinct};
 use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
 use crate::types::encoding::pack::{self, Pack};
 use crate::types::encoding::seg_walk;
@@ -77,8 +77,7 @@ impl Hash {
     /// A hash of a validated listpack of pairs; None if the count is odd or a field comes twice.
     pub fn from_listpack(stored: &ListPack) -> Option<Self> {
         let fields: Vec<_> = stored.iter().step_by(2).map(Element::to_bytes).collect();
-        let distinct: std::collections::HashSet<&[u8]> = fields.iter().map(AsRef::as_ref).collect();
-        let ok = stored.len() == fields.len() * 2 && distinct.len() == fields.len();
+        let ok = stored.len() == fields.len() * 2 && are_distinct(&fields);
         ok.then(|| Self { repr: Thin::new(Case::Small(Pack::from_listpack(stored))) })
     }
 

@@ -9,6 +9,7 @@ use crate::base::memory::good_size;
 use crate::types::collection::Collection;
 use crate::types::element::Element;
 use crate::types::encoding::chunk::Chunk;
+use crate::types::encoding::listpack::ListPack;
 use crate::types::encoding::packed::Packed;
 use crate::types::encoding::tree::{Cursor, Leaf, Tree};
 use bytes::Bytes;
@@ -261,6 +262,20 @@ impl List {
                 });
             }
             None => self.push_leaf(end, leaf_of(&entry)),
+        }
+    }
+
+    /// Adds a listpack's elements at the tail, as they lie where the limits allow (LIST_QUICKLIST_2).
+    pub fn push_pack(&mut self, stored: &ListPack, limits: &ListLimits) {
+        self.changed = true;
+        let is_fitting = stored.as_bytes().len() <= limits.max_bytes && stored.len() <= limits.max_count;
+        match Chunk::from_listpack(stored).filter(|_| is_fitting && stored.as_bytes().len() < HUGE) {
+            Some(chunk) if chunk.is_empty() => {}
+            Some(chunk) if self.is_empty() => self.repr = Repr::Small(chunk),
+            Some(chunk) => self.push_leaf(End::Right, Piece::Run(chunk)),
+            None => {
+                stored.iter().for_each(|item| self.push(End::Right, NewItem::Text(&item.to_bytes()), limits))
+            }
         }
     }
 

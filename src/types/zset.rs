@@ -15,7 +15,7 @@ mod tests;
 use crate::base::memory::good_size;
 use crate::base::prng::Prng;
 use crate::types::collection::Collection;
-use crate::types::element::Element;
+use crate::types::element::{Element, are_distinct};
 use crate::types::encoding::listpack::{ListPack, SAFE_BYTES};
 use crate::types::encoding::thin::{Case, Never, Small, Thin};
 use big::Big;
@@ -139,6 +139,25 @@ impl ZSet {
             }
         }
         set
+    }
+
+    /// A sorted set as a file brings it, in any order (fastest in ascending order); None if a member comes twice. Encoded as by [`Self::from_members`].
+    pub fn from_stored<M: AsRef<[u8]>>(members: &[(M, f64)], limits: &ZSetLimits) -> Option<Self> {
+        let lens = || members.iter().map(|(member, _)| member.as_ref().len());
+        let is_large = members.len() > limits.max_entries
+            || lens().max().unwrap_or(0) > limits.max_value
+            || lens().sum::<usize>() > SAFE_BYTES / 2;
+        let pairs = members.iter().map(|(member, score)| (member.as_ref(), *score));
+        let case = if is_large {
+            Case::Large(Box::new(Big::from_stored(pairs)?))
+        } else {
+            let texts: Vec<&[u8]> = pairs.clone().map(|(member, _)| member).collect();
+            if !are_distinct(&texts) {
+                return None;
+            }
+            Case::Small(Pack::from_pairs(pairs))
+        };
+        Some(Self { repr: Thin::new(case) })
     }
 
     /// A sorted set of distinct members that come one by one, as redis adds to a result whose size it does not know: what comes while

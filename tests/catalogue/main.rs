@@ -29,7 +29,6 @@ const LATER: &[(&str, &str)] = &[
     ("psync", "replication"),
     ("sync", "replication"),
     ("failover", "replication"),
-    ("bgrewriteaof", "persistence"),
 ];
 
 /// Commands whose arity 7.2 changed, and why.

@@ -208,9 +208,13 @@ fn count_until_it_ends(node: &Node, clients: usize) -> Vec<std::thread::JoinHand
 
 #[test]
 fn what_was_acknowledged_is_there_after_an_orderly_stop() {
-    for (round, kind) in [Kind::Shoal(1), Kind::Shoal(3), Kind::Shoal(3)].into_iter().enumerate() {
+    for (round, kind) in [Kind::Shoal(1), Kind::Shoal(3), Kind::Shoal(3), Kind::Shoal(1), Kind::Shoal(3)]
+        .into_iter()
+        .enumerate()
+    {
         let top = directory();
-        let args: &[&str] = &["--save", "3600 1"];
+        let args: &[&str] =
+            if round < 3 { &["--save", "3600 1"] } else { &["--appendonly", "yes", "--appendfsync", "no"] };
         let mut node = Node::ready(kind, &top, args);
         let mut client = node.connect();
         client.run("DEBUG POPULATE 100000 filler 100");

@@ -1,7 +1,7 @@
 //! Loads a file as the server does, without cores: the reader, then each record's value into one keyspace.
 use shoal::keyspace::{Access, Expire, Key, Keyspace, combine_digests, database_digest};
 use shoal::rdb::decode::{Decoder, EMPTY};
-use shoal::rdb::file::{FileError, Item, Reader, open_record};
+use shoal::rdb::file::{FileError, Item, Reader, Record, open_record};
 use shoal::rdb::load::{Limits, load_value};
 use shoal::types::hash::HashLimits;
 use shoal::types::list::ListLimits;
@@ -89,7 +89,7 @@ fn store(
     record: &[u8],
     limits: &Limits,
 ) -> Result<(), FileError> {
-    let (kind, key, mut bytes) =
+    let Record { kind, key, value: mut bytes } =
         open_record(record).map_err(|damage| FileError::of_value(offset, b"", damage))?;
     let value = match load_value(kind, &mut Decoder::new(&mut bytes), limits) {
         Err(EMPTY) => {

@@ -115,7 +115,7 @@ pub fn restore(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     if ttl < 0 {
         return Err(ReplyError::Text("ERR Invalid TTL value, must be >= 0"));
     }
-    let body = rdb::verify(cx.arg(3));
+    let body = rdb::verify(cx.arg(3), rdb::VERSION_READ);
     let body = body.ok_or(ReplyError::Text("ERR DUMP payload version or checksum are wrong"))?;
     let value = rdb::restore(body, &limits(cx)).map_err(|_| ReplyError::Text("ERR Bad data format"))?;
     let replaced = options.replace && cx.dbm(&key).remove(&key);

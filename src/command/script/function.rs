@@ -157,6 +157,7 @@ pub fn restore(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
     let codes = payload::read(cx.arg(2)).map_err(|damage| match damage {
         payload::Damage::Trailer => ReplyError::Text("ERR DUMP payload version or checksum are wrong"),
         payload::Damage::Content => ReplyError::Text("ERR given type is not a function"),
+        payload::Damage::Code => ReplyError::Text("ERR Failed loading library payload"),
     })?;
     let changed = room::change_libraries(|now| {
         let mut restored = Libraries::default();

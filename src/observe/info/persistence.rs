@@ -16,6 +16,11 @@ pub struct Snapshots {
     progress: Option<(u64, u64)>,
     saving_for_s: Option<u64>,
     rewriting_for_s: Option<u64>,
+    is_rewrite_scheduled: bool,
+    rewrite_took_s: Option<u64>,
+    has_rewrite_failed: bool,
+    rewrites: u64,
+    rewrite_failures: u32,
     has_failed: bool,
     took_s: Option<u64>,
     begun: u64,
@@ -27,14 +32,16 @@ impl Snapshots {
     /// On core 0.
     pub fn of(core: &Core) -> Self {
         let (job, past) = (core.saving.job.as_ref(), &core.saving.past);
-        let age_s = |is_base| {
-            let job = job.filter(|job| job.is_base == is_base);
-            job.map(|job| core.now_ms.saturating_sub(job.started_ms) / 1000)
-        };
+        let saving = job.filter(|job| !job.is_base);
         Snapshots {
             progress: job.map(|job| (job.keys_done, job.keys)),
-            saving_for_s: age_s(false),
-            rewriting_for_s: age_s(true),
+            saving_for_s: saving.map(|job| core.now_ms.saturating_sub(job.started_ms) / 1000),
+            rewriting_for_s: core.rewriting.running_for_ms(core.now_ms).map(|ms| ms / 1000),
+            is_rewrite_scheduled: core.rewriting.is_scheduled,
+            rewrite_took_s: core.rewriting.took_s,
+            has_rewrite_failed: core.rewriting.has_failed,
+            rewrites: core.rewriting.begun,
+            rewrite_failures: core.rewriting.failures,
             has_failed: !past.is_ok,
             took_s: past.took_s,
             begun: past.begun,
@@ -76,12 +83,12 @@ pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
     line(text, "rdb_last_load_keys_loaded", progress.keys_loaded.load(Ordering::Relaxed));
     line(text, "aof_enabled", 0);
     line(text, "aof_rewrite_in_progress", u8::from(snapshots.rewriting_for_s.is_some()));
-    line(text, "aof_rewrite_scheduled", 0);
-    line(text, "aof_last_rewrite_time_sec", -1);
+    line(text, "aof_rewrite_scheduled", u8::from(snapshots.is_rewrite_scheduled));
+    line(text, "aof_last_rewrite_time_sec", seconds(snapshots.rewrite_took_s));
     line(text, "aof_current_rewrite_time_sec", seconds(snapshots.rewriting_for_s));
-    line(text, "aof_last_bgrewrite_status", "ok");
-    line(text, "aof_rewrites", 0);
-    line(text, "aof_rewrites_consecutive_failures", 0);
+    line(text, "aof_last_bgrewrite_status", status(snapshots.has_rewrite_failed));
+    line(text, "aof_rewrites", snapshots.rewrites);
+    line(text, "aof_rewrites_consecutive_failures", snapshots.rewrite_failures);
     line(text, "aof_last_write_status", "ok");
     line(text, "aof_last_cow_size", 0);
     line(text, "module_fork_in_progress", 0);

@@ -180,9 +180,9 @@ impl Journal {
         job.steps.extend([Op::MakeDir { path: directory.clone() }, Op::SyncDir { path: ".".into() }]);
         if let Some((bytes, is_rdb)) = start.empty_base.clone().filter(|_| next.is_empty()) {
             let file = self.new_file();
-            self.base_size = bytes.len() as u64;
-            self.rewrite_base_size = self.base_size;
-            let path = self.names.path(&next.add_base(&self.names.append, is_rdb).name);
+            let name = next.add_base(&self.names.append, is_rdb).name.clone();
+            let path = self.names.path(&name);
+            self.log(Level::Notice, format!("Creating AOF base file {name} on server start"));
             let payload = Arc::new(Payload::new(vec![Slice::Own(bytes)]));
             job.steps.push_back(Op::Open { file, path, truncate: true });
             job.steps.push_back(Op::Write { file, at: 0, payload, skip: 0, sync: true });
@@ -205,7 +205,13 @@ impl Journal {
                 self.add_first_line(job, OpenFile { id, seq: last.seq, len, synced_len: len }, crc);
                 next.incrs.push(last);
             }
-            None => self.add_new_file(job, &mut next),
+            None => {
+                self.add_new_file(job, &mut next);
+                if let Some(listed) = next.incrs.last() {
+                    let text = format!("Creating AOF incr file {} on server start", listed.name);
+                    self.log(Level::Notice, text);
+                }
+            }
         }
         if next != start.manifest {
             self.add_manifest(job, next);
@@ -304,16 +310,22 @@ impl Journal {
     }
 
     fn begin_install(&mut self, job: &mut Job, temp: String, is_rdb: bool) -> bool {
-        let Some(file) = self.file.as_ref().filter(|_| self.state != State::Off) else {
+        let is_off = self.state == State::Off;
+        if self.file.is_none() && !is_off {
             job.failed = Some(libc::EBADF);
             return true;
-        };
+        }
+        // With the file off the base is all there is.
+        let first_kept = self.file.as_ref().filter(|_| !is_off).map_or(i64::MAX, |file| file.seq);
+        if is_off {
+            job.steps.push_back(Op::MakeDir { path: self.names.directory.clone() });
+        }
         let mut next = self.manifest.clone();
         let to = self.names.path(&next.add_base(&self.names.append, is_rdb).name);
         if self.state == State::Waiting {
             next.add_incr(&self.names.append);
         }
-        next.retire_incrs(file.seq);
+        next.retire_incrs(first_kept);
         job.steps.push_back(Op::Rename { from: temp, to });
         self.add_manifest(job, next);
         true
@@ -457,7 +469,9 @@ impl Journal {
 
     fn installed(&mut self, size: u64) -> Event {
         let seq = self.file.as_ref().map_or(0, |file| file.seq);
-        self.state = State::On;
+        if self.state != State::Off {
+            self.state = State::On;
+        }
         self.base_size = size;
         self.closed.retain(|(closed, _)| *closed >= seq);
         if self.broken.is_some_and(|(broken, _)| broken < seq) {

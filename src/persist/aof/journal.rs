@@ -250,6 +250,11 @@ impl Journal {
         self.pump();
     }
 
+    /// What is listed on disk, of a journal that is off.
+    pub fn know(&mut self, manifest: Manifest) {
+        self.manifest = manifest;
+    }
+
     /// Opens the files of a server that starts with `appendonly yes`. Answered by `Started` or `StartFailed`.
     pub fn start(&mut self, start: Start) {
         self.manifest = start.manifest.clone();

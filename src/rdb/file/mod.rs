@@ -86,16 +86,24 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Type, key and bytes of the value.
-pub type Opened<'a> = (u8, Cow<'a, [u8]>, &'a [u8]);
+/// An entry's record taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The type byte.
+    pub kind: u8,
+    /// The key, where it lies unless it was packed.
+    pub key: Cow<'a, [u8]>,
+    /// What [`super::load::load_value`] reads.
+    pub value: &'a [u8],
+}
 
-/// Type, key and bytes of the value of an [`Item::Entry`]'s record.
+/// Takes an [`Item::Entry`]'s record apart.
 ///
 /// # Errors
 /// The key does not decompress; nothing else can be wrong with a record of the [`Reader`].
-pub fn open_record(record: &[u8]) -> Loaded<Opened<'_>> {
-    let mut rest = record;
-    let mut from = Decoder::new(&mut rest);
+pub fn open_record(record: &[u8]) -> Loaded<Record<'_>> {
+    let mut value = record;
+    let mut from = Decoder::new(&mut value);
     let (kind, key) = (from.byte()?, from.string()?);
-    Ok((kind, key, rest))
+    Ok(Record { kind, key, value })
 }

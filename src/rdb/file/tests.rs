@@ -9,7 +9,7 @@ use crate::rdb::{VERSION, kind};
 fn told(item: &Item<'_>) -> String {
     match item {
         Item::Entry { db, expire_wall_ms, recency, record } => {
-            let (kind, key, value) = open_record(record).unwrap();
+            let Record { kind, key, value } = open_record(record).unwrap();
             let (key, value) = (key.escape_ascii(), value.escape_ascii());
             format!("{db} {kind} {key} {value} {expire_wall_ms:?} {recency:?}")
         }

@@ -10,6 +10,7 @@
 //! Why not glommio's own ring: three rings per executor, poll before each recv, no multishot (RUNTIME.md).
 
 pub mod buffers;
+pub mod files;
 mod vector;
 
 use std::collections::VecDeque;
@@ -39,6 +40,10 @@ pub enum Op {
     RecvInto = 6,
     /// A poll on a plain descriptor (signals).
     Poll = 7,
+    /// A file operation.
+    File = 8,
+    /// A sync linked behind a write to a file.
+    FileSync = 9,
 }
 
 impl Op {
@@ -51,6 +56,8 @@ impl Op {
             5 => Op::Cancel,
             6 => Op::RecvInto,
             7 => Op::Poll,
+            8 => Op::File,
+            9 => Op::FileSync,
             _ => return None,
         })
     }

@@ -41,6 +41,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         functions::CONTROLS,
         super::save_points::CONTROLS,
         super::stop::CONTROLS,
+        super::rewriting::CONTROLS,
     ];
     lists.concat()
 }

@@ -8,7 +8,7 @@
 //! Invariants: `start <= end <= capacity`, the bytes between are initialised and are `count` whole entries; the block is `capacity` bytes,
 //! which is a size class of the allocator (0: no block). Bounds: 4 GB; whoever fills it keeps it far below. A push at either end is amortised constant.
 //! Why not a ListPack: its header stands in the way of the front, so that LPUSH and LPOP would move everything each time.
-use super::listpack::{backlen_size, body_len, decode};
+use super::listpack::{HEAD, ListPack, backlen_size, body_len, decode};
 use super::packed::Packed;
 use crate::base::memory::good_size;
 use crate::types::element::Element;
@@ -60,6 +60,23 @@ fn layout(size: usize) -> Layout {
 }
 
 impl Chunk {
+    /// Of a listpack's entries; None if one of them is not as [`Packed`] would write it.
+    pub fn from_listpack(stored: &ListPack) -> Option<Self> {
+        let bytes = stored.as_bytes();
+        let mut entries = Entries { bytes: &bytes[HEAD..bytes.len() - 1] };
+        let (mut chunk, mut count) = (Self::default(), 0);
+        let all = entries.bytes;
+        while let Some(body) = entries.next_body() {
+            if !Packed::of(decode(body)).is_body(body) {
+                return None;
+            }
+            count += 1;
+        }
+        chunk.move_to(all, 0, 0);
+        chunk.count = count;
+        Some(chunk)
+    }
+
     /// Entries held.
     #[inline]
     pub fn count(&self) -> usize {

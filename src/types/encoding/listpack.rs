@@ -55,6 +55,14 @@ fn push_backlen(out: &mut Vec<u8>, len: usize) {
     }
 }
 
+/// Whether these bytes are what [`push_backlen`] writes for `len`.
+#[inline]
+fn is_backlen(bytes: &[u8], len: usize) -> bool {
+    let group =
+        |place: usize| (len >> (7 * place) & 127) as u8 | if place + 1 < bytes.len() { 128 } else { 0 };
+    bytes.iter().rev().enumerate().all(|(place, &byte)| byte == group(place))
+}
+
 fn push_int(out: &mut Vec<u8>, number: i64) {
     match number {
         0..=127 => out.push(number as u8),
@@ -166,12 +174,11 @@ impl ListPack {
         let (mut at, mut seen) = (HEAD, 0usize);
         while at < total - 1 {
             let body = body_len(&bytes[at..total - 1])?;
-            let mut back = Vec::with_capacity(5);
-            push_backlen(&mut back, body);
-            if bytes.get(at + body..at + body + back.len())? != back.as_slice() {
+            let size = backlen_size(body);
+            if !is_backlen(bytes.get(at + body..at + body + size)?, body) {
                 return None;
             }
-            at += body + back.len();
+            at += body + size;
             seen += 1;
         }
         let counted = count == COUNT_UNKNOWN || usize::from(count) == seen;
@@ -181,6 +188,11 @@ impl ListPack {
     /// The serialized form.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The serialized form, given away.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Entries held.

@@ -75,6 +75,37 @@ impl Big {
         self.link(Slot { score, member });
     }
 
+    /// Of members in any order; None if one comes twice. Those in ascending order fill run after run without a search.
+    pub fn from_stored<'m>(members: impl Iterator<Item = (&'m [u8], f64)>) -> Option<Self> {
+        let mut big = Self::default();
+        let mut run: Vec<Slot> = Vec::with_capacity(MAX);
+        let mut rest = Vec::new();
+        for (text, score) in members {
+            let hash = key_hash(text);
+            if big.members.find(hash, |own| own.text == text).is_some() {
+                return None;
+            }
+            let member = Member::new(text, score);
+            big.bytes += member.heap_bytes();
+            big.members.insert(hash, member.clone(), None, &mut big.bytes);
+            let slot = Slot { score, member };
+            if run.last().is_some_and(|last| last.order(score, text) != Ordering::Less) {
+                rest.push(slot);
+                continue;
+            }
+            if run.len() == MAX {
+                let full = std::mem::replace(&mut run, Vec::with_capacity(MAX));
+                big.order.push_back(Run::of(full));
+            }
+            run.push(slot);
+        }
+        if !run.is_empty() {
+            big.order.push_back(Run::of(run));
+        }
+        rest.into_iter().for_each(|slot| big.link(slot));
+        Some(big)
+    }
+
     /// Puts a slot into the order.
     fn link(&mut self, slot: Slot) {
         let Some(cursor) = self.seek(slot.score, slot.member.text()) else {

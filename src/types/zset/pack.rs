@@ -12,7 +12,7 @@
 //! [`Pack::to_listpack`] makes redis' form where a file or a peer wants it.
 use super::range::{LexRange, ScoreRange};
 use crate::base::number::{parse_f64, write_double, write_i64};
-use crate::types::element::Element;
+use crate::types::element::{Element, are_distinct};
 use crate::types::encoding::block::Block;
 use crate::types::encoding::listpack::{Builder, ListPack};
 use std::cmp::Ordering;
@@ -180,23 +180,34 @@ impl<'a> Iterator for Pairs<'a> {
 impl Pack {
     /// Takes over redis' form after redis' checks: pairs, scores that are numbers, no member twice.
     pub fn from_listpack(stored: &ListPack) -> Option<Self> {
-        let entries: Vec<Element<'_>> = stored.iter().collect();
-        let mut pack = Self::default();
-        let mut seen = std::collections::HashSet::with_capacity(entries.len() / 2);
-        for pair in entries.chunks(2) {
-            let [member, score] = pair else { return None };
-            let score = match score {
-                Element::Int(number) => *number as f64,
+        let (mut texts, mut scores) = (Vec::new(), Vec::new());
+        let mut entries = stored.iter();
+        while let Some(member) = entries.next() {
+            scores.push(match entries.next()? {
+                Element::Int(number) => number as f64,
                 Element::Bytes(text) => parse_f64(text)?,
-            };
-            let text = member.to_bytes();
-            pack.insert(&text, score);
-            if !seen.insert(text) {
-                return None;
-            }
+            });
+            texts.push(member.to_bytes());
         }
+        are_distinct(&texts).then(|| Self::from_pairs(texts.iter().map(AsRef::as_ref).zip(scores)))
+    }
+
+    /// Of distinct members, in any order; those in ascending order are only appended.
+    pub fn from_pairs<'m>(pairs: impl Iterator<Item = (&'m [u8], f64)>) -> Self {
+        let (mut pack, mut bytes, mut count) = (Self::default(), Vec::new(), 0);
+        let mut pairs = pairs.peekable();
+        let mut last: Option<(&[u8], f64)> = None;
+        while let Some((text, score)) = pairs.next_if(|&(text, score)| {
+            last.is_none_or(|(before, least)| is_behind(text, score, before, least))
+        }) {
+            Encoded::new(text, score).parts().iter().for_each(|part| bytes.extend_from_slice(part));
+            last = Some((text, score));
+            count += 1;
+        }
+        pack.0.splice(0, 0, &[&bytes], count);
+        pairs.for_each(|(text, score)| pack.insert(text, score));
         pack.take_changed();
-        Some(pack)
+        pack
     }
 
     /// Redis' form.
