@@ -149,3 +149,24 @@ fn what_others_were_told_survives_reloads() {
         fs::remove_dir_all(top).unwrap();
     }
 }
+
+#[test]
+fn files_in_memory_are_saved_and_loaded_too() {
+    for kind in [Kind::Shoal(1), Kind::Shoal(3)] {
+        let top = crate::support::directory::Directory::small("memory", 32);
+        let args: &[&str] = &["--appendonly", "yes"];
+        let mut node = Node::ready(kind, top.path(), args);
+        let mut client = node.connect();
+        fill(&mut client);
+        let digest = client.run("DEBUG DIGEST").text();
+        assert_eq!(client.run("DEBUG RELOAD").text(), "OK", "{kind:?}\n{}", node.log());
+        assert_eq!(client.run("DEBUG LOADAOF").text(), "OK", "{kind:?}\n{}", node.log());
+        assert_eq!(client.run("DEBUG DIGEST").text(), digest, "{kind:?}\n{}", node.log());
+        assert!(client.command(&["SHUTDOWN"]).is_err());
+        assert_eq!(node.exit_code(), 0, "{}", node.log());
+        for args in [args, &[]] {
+            let node = Node::ready(kind, top.path(), args);
+            assert_eq!(node.connect().run("DEBUG DIGEST").text(), digest, "{kind:?}\n{}", node.log());
+        }
+    }
+}
