@@ -275,6 +275,7 @@ async fn load_data(core: load::SharedCore, load: Load) {
             return;
         }
     }
+    core.borrow_mut().rewriting.is_open = true;
     if load.plan.is_empty() {
         core.borrow_mut().open_doors();
     }

@@ -5,6 +5,7 @@
 
 mod boot;
 mod daemon;
+mod file_writer;
 mod listen;
 mod load;
 mod load_aof;

@@ -12,11 +12,10 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
-use futures_lite::AsyncWriteExt;
 use futures_lite::future::{poll_once, try_zip};
 use glommio::channels::local_channel::LocalReceiver;
-use glommio::io::{DmaFile, DmaStreamWriter, DmaStreamWriterBuilder};
 
+use super::file_writer::FileWriter;
 use super::spill::{Order, Spill, Waiting};
 use crate::base::crc64::{combine, crc64};
 use crate::observe::log::{notice, warning};
@@ -25,12 +24,8 @@ use crate::session::core::Core;
 use crate::session::saving::FileEvent;
 use crate::shard::snapshot::{Chunk, Form, Manner};
 
-/// Bytes of one write.
-const BUFFER: usize = 512 * 1024;
 /// Bytes of one write to the spill file, about.
 const SPILL_WRITE: usize = 8 << 20;
-/// Writes in flight.
-const WRITE_BEHIND: usize = 8;
 
 /// Serves snapshots until the process ends.
 pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
@@ -59,7 +54,7 @@ pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
 
 /// The file as it grows.
 struct Growing {
-    writer: DmaStreamWriter,
+    writer: FileWriter,
     manner: Manner,
     sum: u64,
 }
@@ -69,7 +64,7 @@ impl Growing {
         if self.manner.checksum {
             self.sum = combine(self.sum, sum, bytes.len() as u64);
         }
-        self.writer.write_all(bytes).await
+        self.writer.write(bytes).await
     }
 
     async fn put_end(&mut self) -> io::Result<()> {
@@ -80,7 +75,7 @@ impl Growing {
         write::end(&mut end);
         self.put_own(&end).await?;
         let sum = if self.manner.checksum { self.sum } else { 0 };
-        self.writer.write_all(&sum.to_le_bytes()).await
+        self.writer.write(&sum.to_le_bytes()).await
     }
 
     async fn put_own(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -97,17 +92,15 @@ async fn write_file(
     manner: Manner,
     cores: usize,
 ) -> Result<(), String> {
-    let file = DmaFile::create(temporary).await.map_err(|error| {
+    let writer = FileWriter::create(temporary).await.map_err(|error| {
         let here = std::env::current_dir().unwrap_or_default();
         format!(
             "Failed opening the temp RDB file {} (in server root dir {}) for saving: {}",
             temporary.display(),
             here.display(),
-            io::Error::from(error)
+            error
         )
     })?;
-    let writer =
-        DmaStreamWriterBuilder::new(file).with_write_behind(WRITE_BEHIND).with_buffer_size(BUFFER).build();
     let mut growing = Growing { writer, manner, sum: 0 };
     let store = Store {
         core,
@@ -126,8 +119,14 @@ async fn write_file(
         Ok(()) => growing.put_end().await,
         Err(error) => Err(error),
     };
-    let closed = growing.writer.close().await;
-    ended.and(closed).map_err(|error| format!("Write error saving DB on disk: {error}"))
+    let finished = match ended {
+        Ok(()) => growing.writer.finish().await,
+        Err(error) => {
+            growing.writer.abandon().await;
+            Err(error)
+        }
+    };
+    finished.map_err(|error| format!("Write error saving DB on disk: {error}"))
 }
 
 fn chunk_of(event: Option<FileEvent>) -> io::Result<(usize, Chunk)> {

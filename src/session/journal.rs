@@ -202,8 +202,12 @@ impl Core {
     /// The drive is core 0's again; what it has to tell is heard.
     fn put_back(&mut self, mut drive: Box<Drive>) {
         let later = std::mem::take(&mut drive.later);
+        let has_jobs = drive.journal.has_jobs();
         self.journal = Some(drive);
         later.into_iter().for_each(|event| self.rewrite_event(event));
+        if !has_jobs {
+            self.end_installed_rewrite();
+        }
     }
 
     /// No log is read any more from `at` on: what lies before is written, then the files are closed.
@@ -253,7 +257,10 @@ impl Core {
 
     fn journal_event(&mut self, drive: &mut Drive, event: Event) {
         let result = match event {
-            Event::Started => Ok(()),
+            Event::Started => {
+                drive.journal.collect_history();
+                Ok(())
+            }
             Event::StartFailed(errno) => Err(errno),
             event => return drive.later.push_back(event),
         };
