@@ -70,6 +70,14 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Closes the file as it is, so that its space is given back once it is removed.
+    pub async fn abandon(mut self) {
+        while let Some(write) = self.flying.pop_front() {
+            let _ = write.await;
+        }
+        let _ = self.file.close_rc().await;
+    }
+
     async fn await_oldest(&mut self) -> io::Result<()> {
         match self.flying.pop_front() {
             Some(write) => write.await,
@@ -81,6 +89,16 @@ impl FileWriter {
     ///
     /// Errors: the first of any write, of ftruncate(2), of fdatasync(2).
     pub async fn finish(mut self) -> io::Result<()> {
+        let ended = self.end().await;
+        if ended.is_err() {
+            self.abandon().await;
+            return ended;
+        }
+        self.file.close_rc().await?;
+        Ok(())
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
         let end = self.at + self.filled as u64;
         if self.filled > 0 {
             let padded = self.file.align_up(self.filled as u64) as usize;
@@ -92,7 +110,6 @@ impl FileWriter {
         }
         self.file.truncate(end).await?;
         self.file.fdatasync().await?;
-        self.file.close_rc().await?;
         Ok(())
     }
 }

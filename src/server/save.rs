@@ -121,7 +121,10 @@ async fn write_file(
     };
     let finished = match ended {
         Ok(()) => growing.writer.finish().await,
-        Err(error) => Err(error),
+        Err(error) => {
+            growing.writer.abandon().await;
+            Err(error)
+        }
     };
     finished.map_err(|error| format!("Write error saving DB on disk: {error}"))
 }

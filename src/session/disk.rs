@@ -25,10 +25,10 @@ struct Write {
     syncs: bool,
     /// Names the payload's bytes.
     slices: Vec<libc::iovec>,
-    /// The sync went with the write: two completions come.
+    /// The sync went with the write: its completion comes if the write was whole, else the write's.
     is_linked: bool,
-    written: Option<i32>,
-    synced: Option<i32>,
+    /// The write was whole; its sync is asked for alone.
+    is_written: bool,
 }
 
 /// What an operation without bytes is made of: steps on the ring, each after the one before.
@@ -110,8 +110,7 @@ impl Disk {
                     syncs: *sync,
                     slices: Vec::new(),
                     is_linked: false,
-                    written: None,
-                    synced: None,
+                    is_written: false,
                 };
                 return Ok(Kind::Write(write));
             }
@@ -169,7 +168,7 @@ fn outcome_of(result: i32) -> Result<(), i32> {
 
 impl Write {
     fn begin(&mut self, ring: &mut Ring, index: u32) {
-        (self.written, self.synced) = (None, None);
+        self.is_written = false;
         self.slices.clear();
         let slices = &mut self.slices;
         self.payload.each(self.skip, |bytes| {
@@ -180,40 +179,40 @@ impl Write {
     }
 
     fn completed(&mut self, ring: &mut Ring, index: u32, is_sync: bool, result: i32) -> Option<Outcome> {
-        match is_sync {
-            true => self.synced = Some(result),
-            false => self.written = Some(result),
-        }
-        let written = self.written?;
-        if self.is_linked && self.synced.is_none() {
-            return None;
-        }
-        if is_again(written) {
-            self.begin(ring, index);
-            return None;
-        }
-        if written < 0 {
-            return Some(Outcome::Written(Err(-written), Ok(())));
-        }
-        let count = written as u64;
-        trace::wrote(self.file.0, self.at + count);
-        if count < self.payload.len - self.skip || !self.syncs {
-            return Some(Outcome::Written(Ok(count), Ok(())));
-        }
-        match self.synced {
-            Some(synced) if !is_again(synced) && synced != -libc::ECANCELED => {
-                if synced >= 0 {
-                    trace::synced(self.file.0, self.at + count);
-                }
-                Some(Outcome::Written(Ok(count), outcome_of(synced)))
+        let wanted = self.payload.len - self.skip;
+        if !is_sync {
+            if is_again(result) {
+                self.begin(ring, index);
+                return None;
             }
-            _ => {
-                (self.is_linked, self.synced) = (false, None);
-                // SAFETY: no path.
-                unsafe { ring.file(FileOp::SyncData(self.fd), index, 1) };
-                None
+            if result < 0 {
+                return Some(Outcome::Written(Err(-result), Ok(())));
             }
+            let count = result as u64;
+            trace::wrote(self.file.0, self.at + count);
+            if count < wanted || !self.syncs {
+                return Some(Outcome::Written(Ok(count), Ok(())));
+            }
+            return self.sync_alone(ring, index);
         }
+        if self.is_linked && !self.is_written {
+            trace::wrote(self.file.0, self.at + wanted);
+        }
+        if is_again(result) || result == -libc::ECANCELED {
+            return self.sync_alone(ring, index);
+        }
+        if result >= 0 {
+            trace::synced(self.file.0, self.at + wanted);
+        }
+        Some(Outcome::Written(Ok(wanted), outcome_of(result)))
+    }
+
+    /// All is written, and the sync is still to be made.
+    fn sync_alone(&mut self, ring: &mut Ring, index: u32) -> Option<Outcome> {
+        self.is_written = true;
+        // SAFETY: no path.
+        unsafe { ring.file(FileOp::SyncData(self.fd), index, 1) };
+        None
     }
 }
 

@@ -233,8 +233,12 @@ impl Core {
     /// The drive is core 0's again; what it has to tell is heard.
     fn put_back(&mut self, mut drive: Box<Drive>) {
         let later = std::mem::take(&mut drive.later);
+        let has_jobs = drive.journal.has_jobs();
         self.journal = Some(drive);
         later.into_iter().for_each(|event| self.rewrite_event(event));
+        if !has_jobs {
+            self.end_installed_rewrite();
+        }
     }
 
     /// No log is read any more from `at` on: what lies before is written, then the files are closed.
@@ -296,6 +300,13 @@ impl Core {
         if let Some(started) = drive.started.take() {
             started(self, result);
         }
+    }
+
+    /// Writes and syncs what the stream has so far; whether it is done. To be called again until it is.
+    pub fn flush_journal(&mut self) -> bool {
+        self.journal.iter_mut().for_each(|drive| drive.journal.flush());
+        self.tend_now(true);
+        self.journal.as_ref().is_none_or(|drive| drive.journal.is_settled() && drive.disk.is_idle())
     }
 
     /// Ends the process with status 1, after this line.

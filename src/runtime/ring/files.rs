@@ -1,7 +1,8 @@
 //! File operations on a core's ring: what the append-only file needs while clients wait.
 //!
 //! `session::journal` asks and reaps; an operation's token is [`Op::File`], that of a sync linked behind a write [`Op::FileSync`]. Buffers, slices and paths belong to the caller, who keeps them
-//! until the completion. Invariant: a linked sync begins only after the whole write; a short or failed write cancels it (ECANCELED). Bounds: the queue of the ring.
+//! until the completion. Invariant: a linked sync begins only after the whole write. Of the two exactly one completion comes: the
+//! sync's if the write was whole, else the write's (one wake-up, not two). Bounds: the queue of the ring.
 //! Why not glommio: a reply waits for these; glommio would add milliseconds (RUNTIME.md).
 
 use std::ffi::CStr;
@@ -83,7 +84,7 @@ impl Ring {
         }
         let token = Token { op: Op::FileSync, generation, index };
         let fsync = opcode::Fsync::new(types::Fd(fd)).flags(types::FsyncFlags::DATASYNC).build();
-        self.push(write.flags(squeue::Flags::IO_LINK));
+        self.push(write.flags(squeue::Flags::IO_LINK | squeue::Flags::SKIP_SUCCESS));
         self.push(fsync.user_data(token.pack()));
         true
     }
