@@ -95,3 +95,35 @@ impl Ring {
         self.backlog.is_empty() && queue.capacity() - queue.len() >= count
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use std::os::fd::AsRawFd;
+
+    /// What comes of a write with its sync: (operation, result) of every completion within 50 ms.
+    fn completions(file: &std::fs::File, bytes: &[u8]) -> Vec<(Op, i32)> {
+        let mut ring = Ring::new(8, 4096).expect("a ring");
+        let slices = [libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }];
+        // SAFETY: both live until the ring is gone.
+        assert!(unsafe { ring.write_file(file.as_raw_fd(), &slices, 0, true, 7, 0) });
+        let mut found = VecDeque::new();
+        for _ in 0..5 {
+            ring.wait(10_000).expect("a wait");
+            ring.reap(&mut found);
+        }
+        found.iter().map(|completion| (completion.token.op, completion.result)).collect()
+    }
+
+    #[test]
+    fn of_a_write_and_its_sync_one_completion_comes() {
+        let path = std::env::temp_dir().join(format!("shoal-ring-{}", std::process::id()));
+        let file = std::fs::File::create(&path).expect("a file");
+        assert_eq!(completions(&file, b"bytes"), [(Op::FileSync, 0)]);
+        assert_eq!(std::fs::read(&path).expect("the file"), b"bytes");
+        std::fs::remove_file(&path).expect("removed");
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        assert_eq!(completions(&full, b"bytes"), [(Op::File, -libc::ENOSPC)]);
+    }
+}
