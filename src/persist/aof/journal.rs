@@ -18,7 +18,7 @@ use super::append::{Group, OpenFile, SyncFlight};
 use super::job::Job;
 use crate::effect::Batch;
 use crate::persist::manifest::Manifest;
-use crate::persist::storage::{FileId, Op, Outcome, Ticket, error_text};
+use crate::persist::storage::{FileId, Op, Outcome, Ticket};
 
 /// When the file is synced (`appendfsync`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,26 +106,6 @@ pub enum Action {
     Exit(String),
     /// Know.
     Event(Event),
-}
-
-/// Why writes are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// A write failed with this errno; it is tried again every second.
-    Write(i32),
-    /// A sync failed with this errno: only a rewrite helps.
-    Sync(i32),
-    /// A manifest may or may not be on disk; it is written again every second.
-    Manifest(i32),
-}
-
-impl Trouble {
-    /// Its errno.
-    pub fn errno(self) -> i32 {
-        match self {
-            Trouble::Write(errno) | Trouble::Sync(errno) | Trouble::Manifest(errno) => errno,
-        }
-    }
 }
 
 /// How the last incremental file was found: `Scanner::last`.
@@ -434,24 +414,6 @@ impl Journal {
     /// Whether a sync of its own is under way (`aof_pending_bio_fsync`).
     pub fn is_syncing(&self) -> bool {
         self.sync.is_some()
-    }
-
-    /// Why writes are refused, if they are.
-    pub fn trouble(&self) -> Option<Trouble> {
-        let write = self.write_error.map(Trouble::Write);
-        let sync = self.broken.map(|(_, errno)| Trouble::Sync(errno));
-        write.or(sync).or(self.manifest_error.map(Trouble::Manifest)).filter(|_| self.state != State::Off)
-    }
-
-    /// The reply to a refused write, without its dash; `None` if writes are taken.
-    pub fn refusal(&self) -> Option<String> {
-        let errno = self.trouble()?.errno();
-        Some(format!("MISCONF Errors writing to the AOF file: {}", error_text(errno)))
-    }
-
-    /// A sync has failed: only a rewrite brings the file back.
-    pub fn needs_rewrite(&self) -> bool {
-        self.broken.is_some() && self.state != State::Off
     }
 
     /// Whether `auto-aof-rewrite-*` ask for a rewrite: the growth in percent.
