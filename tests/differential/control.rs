@@ -203,6 +203,7 @@ const SERVER: &[Row] = &[
     }),
     ("time", 1, |_| line!("TIME")),
     ("lastsave", 1, |_| line!("LASTSAVE")),
+    ("save", 1, |_| line!("SAVE")),
     ("role", 1, |_| line!("ROLE")),
     ("info", 1, |t| {
         pick_line(t, &["INFO", "INFO server", "INFO everything", "INFO nosuch", "INFO keyspace memory"])
