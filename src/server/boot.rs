@@ -282,6 +282,9 @@ async fn load_data(core: load::SharedCore, load: Load) {
     notice("Ready to accept connections");
     let settings = Arc::clone(&core.borrow().settings);
     super::daemon::tell_supervisor(&settings);
+    if let Err(LoadError::Fatal(text)) = super::reload::serve(&core).await {
+        let _ = load.failed.send(text);
+    }
 }
 
 /// The file task of snapshots, on core 0.

@@ -11,6 +11,7 @@ mod load;
 mod load_aof;
 mod network;
 mod registry;
+mod reload;
 mod save;
 mod signals;
 mod spill;

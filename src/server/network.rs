@@ -35,7 +35,10 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
         let slept = {
             let mut core = core.borrow_mut();
             if core.is_stopping() {
-                return core.leave();
+                core.leave();
+                // The process ends: freeing entry by entry would take seconds of it.
+                std::mem::forget(core.shard.take());
+                return;
             }
             step(&mut core, &mut now)
         };

@@ -26,7 +26,6 @@ use crate::command::{Outcome, SlotMap};
 use crate::config::{Config, Settings};
 use crate::keyspace::Freshness;
 use crate::limits::{BUSY_WAIT_US, IDLE_WAIT_US, MAX_CORES, RECV_BUFFER_SIZE, RECV_BUFFERS};
-use crate::observe::log::warning;
 use crate::observe::stats::CoreStats;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Completion, Op, Ring};
@@ -200,6 +199,8 @@ pub struct Core {
     pub outcome: Outcome,
     /// Snapshots (`saving`).
     pub saving: super::saving::Saving,
+    /// The way to the end (`stop`).
+    pub stop: super::stop::Stop,
     /// The append-only file (core 0).
     pub journal: Option<Box<super::journal::Drive>>,
     /// Replies that wait for it.
@@ -285,6 +286,7 @@ impl Core {
             slow_ticks: 0,
             outcome: Outcome::default(),
             saving: Default::default(),
+            stop: Default::default(),
             rewriting: Default::default(),
             journal: None,
             holds: Default::default(),
@@ -532,37 +534,13 @@ impl Core {
 
 /// Stopping and upkeep.
 impl Core {
-    /// The signal descriptor is readable: an orderly stop.
+    /// The signal descriptor is readable.
     fn signalled(&mut self, completion: Completion) {
         let fd = self.signal_fd;
         if !completion.more && completion.result >= 0 {
             self.ring.poll_in(fd, 0);
         }
-        let mut info = std::mem::MaybeUninit::<libc::signalfd_siginfo>::zeroed();
-        let size = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: reads at most the struct's size into it; a short read leaves zeroes, which name no signal.
-        let signal = unsafe {
-            if libc::read(fd, info.as_mut_ptr().cast(), size) != size as isize {
-                return;
-            }
-            info.assume_init().ssi_signo as i32
-        };
-        let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
-        match self.loading.is_on {
-            true => warning("Received shutdown signal during loading, scheduling shutdown."),
-            false => warning(&format!("Received {name} scheduling shutdown...")),
-        }
-        warning("User requested shutdown...");
-        self.stop();
-    }
-
-    /// Ends all cores after this turn.
-    pub fn stop(&mut self) {
-        self.shared.stopping.store(true, Ordering::Relaxed);
-        for other in (0..self.cores).filter(|&other| other != self.id) {
-            self.mesh.send(other, Message::Call(Box::new(|_| ())));
-        }
-        self.flush_mesh();
+        self.take_signals();
     }
 
     /// Upkeep, ten times a second and between: expiry, lazy free, timeouts, pauses. Returns whether more waits.
@@ -606,6 +584,7 @@ impl Core {
         more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
         self.is_hunting = false;
         self.check_save_points();
+        self.step_stop();
         self.check_rewrites();
         self.sweep_clients();
         self.end_turn();

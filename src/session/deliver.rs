@@ -20,6 +20,14 @@ impl Core {
     /// Starts the sends (and the receives into large arguments) of this turn.
     pub fn flush_connections(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
+        if self.stop.is_silent() {
+            // All are marked again if the core is to speak.
+            for index in dirty.drain(..) {
+                self.connections.get_mut(index).into_iter().for_each(|conn| conn.is_dirty = false);
+            }
+            self.dirty = dirty;
+            return;
+        }
         let (mut at, mut quota) = (0, TURN_BYTES);
         while at < dirty.len() && quota > 0 {
             let index = dirty[at];

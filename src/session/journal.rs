@@ -269,6 +269,13 @@ impl Core {
         }
     }
 
+    /// Writes and syncs what the stream has so far; whether it is done. To be called again until it is.
+    pub fn flush_journal(&mut self) -> bool {
+        self.journal.iter_mut().for_each(|drive| drive.journal.flush());
+        self.tend_now(true);
+        self.journal.as_ref().is_none_or(|drive| drive.journal.is_settled() && drive.disk.is_idle())
+    }
+
     /// Ends the process with status 1, after this line.
     pub fn stop_for(&mut self, text: String) {
         let _ = self.shared.board.fatal.set(text);

@@ -12,6 +12,7 @@ use std::task::Waker;
 
 use super::core::{Core, Message};
 use super::multi::Multi;
+use super::reload::Order;
 use crate::base::ticks;
 use crate::command::row::{Row, flag};
 use crate::limits::MAX_CORES;
@@ -175,6 +176,8 @@ pub struct Loading {
     deliveries: VecDeque<Delivery>,
     /// The append-only file that was loaded, until it is taken (on the driver's core).
     pub log: Option<Box<LoadedLog>>,
+    /// What is to be loaded, until the driver takes it.
+    orders: VecDeque<Order>,
     /// The driver, if it runs on this core and waits.
     waker: Option<Waker>,
 }
@@ -186,6 +189,22 @@ impl Loading {
         self.is_on
             && (!row.flags.has(flag::LOADING)
                 || (row.name == "exec" && multi.is_some_and(|multi| multi.is_refused_loading)))
+    }
+
+    /// Gives the driver something to load.
+    pub fn order(&mut self, order: Order) {
+        self.orders.push_back(order);
+        self.wake();
+    }
+
+    /// What is to be loaded next.
+    pub fn take_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    /// Whether something is to be loaded.
+    pub fn has_order(&self) -> bool {
+        !self.orders.is_empty()
     }
 
     /// Whether records wait for the shard.

@@ -13,6 +13,8 @@ pub struct Pause {
     pub until_ms: u64,
     /// Whether reads wait as well.
     pub all: bool,
+    /// The server is about to stop: everything waits.
+    pub is_stopping: bool,
     /// Sessions that wait.
     pub sessions: std::collections::VecDeque<Box<Session>>,
 }
@@ -20,6 +22,10 @@ pub struct Pause {
 impl Pause {
     /// Whether `row` must wait at `now_ms`.
     pub fn holds(&self, now_ms: u64, row: &Row, session: &Session) -> bool {
+        if self.is_stopping {
+            // A script in the way can still be ended.
+            return !row.flags.has(flag::ALLOW_BUSY);
+        }
         if self.until_ms <= now_ms {
             return false;
         }
@@ -35,6 +41,6 @@ impl Pause {
 
     /// Whether a pause is on.
     pub fn is_on(&self, now_ms: u64) -> bool {
-        self.until_ms > now_ms
+        self.until_ms > now_ms || self.is_stopping
     }
 }

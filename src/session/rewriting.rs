@@ -78,9 +78,18 @@ fn temporary() -> PathBuf {
 }
 
 impl Core {
+    /// Whether the append-only file that shall be is being made: the data set would be lost without it.
+    pub fn is_writing_first_log(&self) -> bool {
+        let is_on = |drive: &Drive| drive.journal.is_on() && !drive.journal.is_waiting();
+        self.settings.appendonly
+            && self.rewriting.running.is_some()
+            && !self.journal.as_deref().is_some_and(is_on)
+    }
+
     /// Begins what is due: a scheduled rewrite, one that growth asks for, or that the file needs; turns the file on or off as configured. Part of upkeep.
     pub fn check_rewrites(&mut self) {
-        if self.id() != 0 || self.is_stopping() || !self.rewriting.is_open {
+        let is_open = self.rewriting.is_open && !self.loading.is_on && !self.stop.is_under_way();
+        if self.id() != 0 || self.is_stopping() || !is_open {
             return;
         }
         self.follow_appendonly();

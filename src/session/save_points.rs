@@ -122,6 +122,11 @@ pub fn header(core: &Core, cut: &Cut, is_base: bool) -> Vec<u8> {
     bytes
 }
 
+/// The name of a snapshot's file while it grows.
+pub fn temporary_name() -> String {
+    format!("temp-{}.rdb", std::process::id())
+}
+
 /// What stands before the entries of a base that is written as commands.
 pub fn functions_as_commands(cut: &Cut) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -141,7 +146,7 @@ impl Core {
         self.saving.past.last_try_ms = self.now_ms;
         let wish = Wish {
             path: Some(self.settings.dbfilename.clone().into()),
-            temporary: format!("temp-{}.rdb", std::process::id()).into(),
+            temporary: temporary_name().into(),
             is_base: false,
             is_foreground,
             at_cut: None,
@@ -162,7 +167,7 @@ impl Core {
 
     /// Looks whether a save point has come, or a scheduled snapshot may begin.
     pub fn check_save_points(&mut self) {
-        if self.id() != 0 || self.is_stopping() {
+        if self.id() != 0 || self.is_stopping() || self.stop.is_under_way() {
             return;
         }
         self.save_after_flush();
@@ -251,7 +256,7 @@ pub fn bgsave(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result
         2 if args.get(1).eq_ignore_ascii_case(b"schedule") => true,
         _ => return Err(ReplyError::Syntax),
     };
-    if session.exec.is_some() {
+    if session.client.flags & super::client_flag::EXECUTING != 0 {
         // As redis: within a transaction it is put off to its end.
         core.on_core(0, |core| core.saving.past.is_scheduled = true);
         session.out.simple("Background saving scheduled");

@@ -100,7 +100,8 @@ pub struct Job {
     pub started_ms: u64,
     /// It is the base of an append-only file.
     pub is_base: bool,
-    is_foreground: bool,
+    /// Clients wait for it and for nothing else.
+    pub is_foreground: bool,
     names: Option<(PathBuf, Option<PathBuf>)>,
     done: Option<Done>,
     dirty: u64,
@@ -109,6 +110,8 @@ pub struct Job {
     /// Keys written.
     pub keys_done: u64,
     failed: Option<String>,
+    /// It was not wanted any more: that is no failure of the disk.
+    is_given_up: bool,
     /// The file task has it.
     has_file: bool,
     /// Cores that have not walked their part.
@@ -178,6 +181,7 @@ impl Core {
             keys: 0,
             keys_done: 0,
             failed: None,
+            is_given_up: false,
             has_file: true,
             walking: self.cores(),
         });
@@ -266,6 +270,7 @@ impl Core {
             return;
         }
         let has_begun = self.saving.job.as_ref().is_some_and(|job| job.names.is_none());
+        self.saving.job.iter_mut().for_each(|job| job.is_given_up = true);
         self.fail_snapshot(why.into());
         if has_begun {
             self.tell_files(FileEvent::GiveUp);
@@ -290,7 +295,7 @@ impl Core {
         let Some(job) = self.saving.job.take_if(|job| job.walking == 0 && !job.has_file) else { return };
         let took_s = (self.now_ms - job.started_ms.min(self.now_ms)) / 1000;
         let result = job.failed.map_or(Ok(()), Err);
-        if !job.is_base {
+        if !job.is_base && !job.is_given_up {
             let wall_s = (self.now_ms as i64 + self.wall_offset_ms) / 1000;
             self.saving.past.note(result.is_ok(), took_s, job.dirty, job.is_foreground);
             self.publish_save_status(result.is_ok().then_some(wall_s));
@@ -301,6 +306,7 @@ impl Core {
         if let Some(wish) = self.saving.queue.pop_front() {
             self.queue_snapshot(wish);
         }
+        self.step_stop();
     }
 
     /// Begins a snapshot, after the one under way.

@@ -10,4 +10,6 @@ mod support;
 mod append_only;
 mod gate;
 mod node;
+mod reload;
 mod snapshots;
+mod stop;

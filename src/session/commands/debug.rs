@@ -24,6 +24,8 @@ const HELP: &[&str] = &[
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message. Useful for clients",
     "    unit tests to simulate Redis errors.",
+    "LOADAOF",
+    "    Flush the AOF buffers on disk and reload the AOF in memory.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
     "PANIC",
@@ -37,6 +39,12 @@ const HELP: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, null, array, set, map, attrib, push, verbatim, true,",
     "    false.",
+    "RELOAD [option ...]",
+    "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+    "    * MERGE: conflicting keys will be loaded from RDB.",
+    "    * NOFLUSH: the existing database will not be removed before load, but",
+    "      conflicting keys will generate an exception and kill the server.",
+    "    * NOSAVE: the existing database is flushed, then the RDB file is loaded.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not",
     "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
@@ -71,6 +79,8 @@ fn debug(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow
         }
         b"panic" if args.len() == 2 => panic!("called by Debug command"),
         b"protocol" if args.len() == 3 => protocol(core, session, args.get(2)),
+        b"reload" => super::super::reload::reload(core, session, args),
+        b"loadaof" if args.len() == 2 => super::super::reload::load_log(core, session),
         b"stream" if args.len() >= 3 => debug_stream::stream(args),
         _ => {
             let text = subcommand_syntax(args);

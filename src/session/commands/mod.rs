@@ -40,6 +40,7 @@ pub fn controls() -> Vec<(&'static str, Control)> {
         scripting::CONTROLS,
         functions::CONTROLS,
         super::save_points::CONTROLS,
+        super::stop::CONTROLS,
         super::rewriting::CONTROLS,
     ];
     lists.concat()

@@ -1,7 +1,6 @@
-//! TIME, LOLWUT, ROLE, SHUTDOWN.
+//! TIME, LOLWUT, ROLE.
 //!
-//! SHUTDOWN ends the process through [`Core::stop`]; there is nothing to save yet, so SAVE and NOSAVE differ in nothing and ABORT finds
-//! no shutdown to abort. Invariant: a stop is orderly: every core leaves its loop, the pid file goes.
+//! Invariant: each answers at once, from what this core knows. Bounds: none.
 
 use super::super::core::Core;
 use super::super::{Control, Flow, Session};
@@ -11,12 +10,10 @@ use crate::base::number::parse_i64;
 use crate::command::reply_error::ReplyError;
 use crate::effect::stream_offset;
 use crate::observe::identity::REDIS_VERSION;
-use crate::observe::log::warning;
 use crate::resp::Args;
 
 /// The commands of this file.
-pub const CONTROLS: &[(&str, Control)] =
-    &[("time", time), ("lolwut", lolwut), ("role", role), ("shutdown", shutdown)];
+pub const CONTROLS: &[(&str, Control)] = &[("time", time), ("lolwut", lolwut), ("role", role)];
 
 fn time(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, ReplyError> {
     let wall_us = clock::wall_us();
@@ -62,35 +59,4 @@ fn role(_: &mut Core, session: &mut Session, _: &Args<'_>) -> Result<Flow, Reply
     session.out.integer(stream_offset() as i64);
     session.out.array(0);
     Ok(Flow::Done)
-}
-
-fn shutdown(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Result<Flow, ReplyError> {
-    let (mut save, mut no_save, mut abort, mut other) = (false, false, false, false);
-    for word in args.skip(1).iter() {
-        if is(word, "nosave") {
-            no_save = true;
-        } else if is(word, "save") {
-            save = true;
-        } else if is(word, "now") || is(word, "force") {
-            other = true;
-        } else if is(word, "abort") {
-            abort = true;
-        } else {
-            return Err(ReplyError::Syntax);
-        }
-    }
-    if (abort && (save || no_save || other)) || (save && no_save) {
-        return Err(ReplyError::Syntax);
-    }
-    if abort {
-        return Err(ReplyError::Text("ERR No shutdown in progress."));
-    }
-    if save {
-        warning("SHUTDOWN SAVE refused: this server does not save yet; use SHUTDOWN NOSAVE");
-        return Err(ReplyError::Text("ERR Errors trying to SHUTDOWN. Check logs."));
-    }
-    warning("User requested shutdown...");
-    core.stop();
-    session.closing = true;
-    Ok(Flow::Close)
 }
