@@ -34,15 +34,20 @@ pub enum OnTimeout {
 }
 
 impl OnTimeout {
-    /// Writes it.
-    pub fn write(self, out: &mut Out) {
+    /// Whether it tells of the own append only file.
+    pub fn is_of_file(self) -> bool {
+        self == Self::AofAcks
+    }
+
+    /// Writes it; `has_locally`: the own append only file has what the client wrote.
+    pub fn write(self, out: &mut Out, has_locally: bool) {
         match self {
             Self::NullArray => out.null_array(),
             Self::Null => out.null(),
             Self::Acks => out.integer(0),
             Self::AofAcks => {
                 out.array(2);
-                out.integer(0);
+                out.integer(i64::from(has_locally));
                 out.integer(0);
             }
         }
@@ -62,6 +67,8 @@ pub struct BlockSpec {
     pub deadline_ms: u64,
     /// What it is told then.
     pub on_timeout: OnTimeout,
+    /// It is served once the own append only file has what the client wrote.
+    pub ends_locally: bool,
     /// It is also called again when a key goes or changes its type.
     pub on_nokey: bool,
     /// The second key that serving it writes to (BLMOVE's destination): its shard is taken along.
@@ -78,6 +85,7 @@ impl BlockSpec {
             keys: keys.map(|key| (Box::from(key), None)).collect(),
             deadline_ms,
             on_timeout: OnTimeout::default(),
+            ends_locally: false,
             on_nokey: false,
             feeds: None,
             words: None,
@@ -94,6 +102,8 @@ pub struct Blocking {
     pub block: Option<Box<BlockSpec>>,
     /// The key that woke it; `None`: the first call.
     pub woken_by: Option<Box<[u8]>>,
+    /// The own append only file has all the client wrote (known to WAITAOF only).
+    pub has_locally: bool,
 }
 
 impl Cx<'_> {

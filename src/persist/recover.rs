@@ -98,7 +98,7 @@ pub fn plan(names: &Names, found: &Found<'_>) -> Result<Plan, Refusal> {
         let is_base = index == 0 && manifest.base.is_some();
         load.push(ToLoad { name, size, is_base, is_last: index + 1 == count });
     }
-    let rubbish = rubbish(names, found, &manifest);
+    let rubbish = rubbish(names, found);
     Ok(Plan { manifest, load, rubbish, upgrades })
 }
 
@@ -124,14 +124,9 @@ pub fn upgrade(names: &Names) -> Vec<Op> {
     ops
 }
 
-fn rubbish(names: &Names, found: &Found<'_>, manifest: &Manifest) -> Vec<String> {
-    let mut doomed = vec![manifest::temp_name(&names.append), format!("temp-{}.incr", names.append)];
-    if !manifest.is_empty() {
-        let mut next = manifest.clone();
-        doomed.push(next.add_incr(&names.append).name);
-        doomed.push(next.add_base(&names.append, true).name.clone());
-        doomed.push(doomed[3].replace(".base.rdb", ".base.aof"));
-    }
+fn rubbish(names: &Names, found: &Found<'_>) -> Vec<String> {
+    // Numbered files that are not listed stay, as in redis: whoever takes such a name empties it or replaces it.
+    let doomed = [manifest::temp_name(&names.append), format!("temp-{}.incr", names.append)];
     let there = found.files.iter().filter(|(name, _)| doomed.contains(name));
     there.map(|(name, _)| names.path(name)).collect()
 }
@@ -153,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn base_first_then_the_incremental_files_and_the_one_numbered_next_is_rubbish() {
+    fn base_first_then_the_incremental_files_and_only_temporary_ones_are_rubbish() {
         let text = "file a.aof.1.base.rdb seq 1 type b\nfile a.aof.3.incr.aof seq 3 type i\n\
                     file a.aof.4.incr.aof seq 4 type i\nfile a.aof.2.incr.aof seq 2 type h\n";
         let files = [
@@ -172,7 +167,7 @@ mod tests {
             [("a.aof.1.base.rdb", 9, false), ("a.aof.3.incr.aof", 8, false), ("a.aof.4.incr.aof", 0, true)];
         assert_eq!(order, expected);
         assert!(plan.load[0].is_base && !plan.load[1].is_base && !plan.upgrades);
-        assert_eq!(plan.rubbish, ["dir/a.aof.5.incr.aof", "dir/a.aof.2.base.aof", "dir/temp-a.aof.manifest"]);
+        assert_eq!(plan.rubbish, ["dir/temp-a.aof.manifest"]);
     }
 
     #[test]

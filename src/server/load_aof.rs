@@ -248,6 +248,8 @@ fn judge_end(files: &Files, file: &ToLoad, scanner: &Scanner, log: &mut LoadedLo
     }
     match end {
         Ok(End::Whole) => Ok(scanner.good()),
+        // redis passes over it in silence.
+        Ok(End::Torn { at, .. }) if scanner.tears_annotation() && file.is_last => Ok(at),
         Ok(End::Torn { .. }) if !files.takes_torn => Err(LoadError::Fatal(unexpected_end(&file.name))),
         Ok(End::Torn { at, in_transaction }) => {
             torn_lines(&file.name, at, in_transaction).iter().for_each(|line| warning(line));

@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use super::core::Core;
 use super::loading::LOADING;
 use super::multi::{self, Queued};
+use super::pause::may_write;
+use super::save_points::refusal;
 use super::{Session, applied, client_flag, gate, route};
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
@@ -70,7 +72,7 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
         return refuse(core, session, command, ReplyError::OutOfMemory.text(b""));
     }
     let refusing = core.shared.refusing.load(Ordering::Relaxed);
-    if refusing != 0 && (writes(session, row) || row.full_name == "ping") {
+    if refusing & !refusal::BEHIND != 0 && (writes(session, row) || row.full_name == "ping") {
         let text = super::save_points::refusal_text(&core.shared, refusing);
         return refuse(core, session, command, text.as_bytes());
     }
@@ -90,7 +92,8 @@ pub fn admit(core: &mut Core, session: &mut Session, args: &Args<'_>) -> Verdict
     if let Some(text) = core.busy.refuses(row) {
         return refuse(core, session, command, text);
     }
-    if core.paused.holds(core.now_ms, row, session) {
+    let is_behind = refusing & refusal::BEHIND != 0 && may_write(row, session);
+    if is_behind || core.paused.holds(core.now_ms, row, session) {
         session.client.last_command = Some(row);
         return Verdict::Paused;
     }

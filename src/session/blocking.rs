@@ -18,6 +18,7 @@ use super::offer::Offer;
 use super::{Session, client_flag, gate, run};
 use crate::base::clock;
 use crate::command::blocking::{BlockSpec, OnTimeout};
+use crate::command::keys::wait::NO_FILE;
 use crate::command::lookup::Command;
 use crate::command::reply_error::ReplyError;
 use crate::keyspace::{Key, Waiter};
@@ -37,6 +38,10 @@ pub struct Blocked {
     /// Internal ms at which it gives up; 0: never.
     pub deadline_ms: u64,
     on_timeout: OnTimeout,
+    /// It is served once the append-only file has what the client wrote.
+    pub ends_locally: bool,
+    /// That is before this stream offset; `None`: not known yet.
+    pub local_to: Option<u64>,
     /// It has come home and is counted there.
     parked: bool,
     db: usize,
@@ -138,6 +143,8 @@ pub fn begin(
         words: spec.words.unwrap_or_else(|| OwnedCommand::from_args(args)),
         deadline_ms: spec.deadline_ms,
         on_timeout: spec.on_timeout,
+        ends_locally: spec.ends_locally,
+        local_to: None,
         parked: false,
         db,
         keys,
@@ -186,6 +193,10 @@ pub enum Unblock {
     Timeout,
     /// With an error.
     Error,
+    /// The append-only file has what it waits for.
+    Local,
+    /// There is no append-only file any more.
+    NoFile,
 }
 
 impl Core {
@@ -196,6 +207,7 @@ impl Core {
         let Some(blocked) = &mut session.blocked else { return };
         blocked.parked = true;
         let (ticket, deadline_ms) = (blocked.ticket, blocked.deadline_ms);
+        let asks_file = blocked.on_timeout.is_of_file();
         let Some(conn) = self.connections.get_mut(index) else { return };
         conn.blocks_seen = ticket;
         conn.session = Some(session);
@@ -203,6 +215,9 @@ impl Core {
         self.blocked.count += 1;
         if deadline_ms != 0 {
             self.blocked.deadlines.insert((deadline_ms, index, ticket));
+        }
+        if asks_file {
+            self.await_local(index, ticket);
         }
         self.note_memory(index);
         if !stays {
@@ -237,7 +252,7 @@ impl Core {
     }
 
     /// Ends the wait `ticket` of connection `index` with the reply for an empty hand; false if there is none.
-    fn end_wait(&mut self, index: u32, ticket: u64, how: Unblock) -> bool {
+    pub(super) fn end_wait(&mut self, index: u32, ticket: u64, how: Unblock) -> bool {
         let Some(conn) = self.connections.get_mut(index) else { return false };
         let is_it = |session: &mut Box<Session>| {
             session.blocked.as_ref().is_some_and(|blocked| blocked.ticket == ticket)
@@ -245,7 +260,8 @@ impl Core {
         let Some(mut session) = conn.session.take_if(is_it) else { return false };
         session.reply_mark = session.out.mark();
         let Some(blocked) = end(self, &mut session, &mut []) else { return false };
-        if how != Unblock::Deadline {
+        let has_locally = blocked.local_to.is_some_and(|until| until <= self.durable());
+        if matches!(how, Unblock::Timeout | Unblock::Error) {
             self.stats.by_command[blocked.command.id as usize].failed += 1;
         }
         match (how, blocked.on_timeout) {
@@ -254,7 +270,12 @@ impl Core {
                 session.out.error_bytes(text);
                 self.stats.count_error_reply(text);
             }
-            (_, on_timeout) => on_timeout.write(&mut session.out),
+            (Unblock::NoFile, _) => {
+                let text = ReplyError::Text(NO_FILE).text(b"");
+                session.out.error_bytes(text);
+                self.stats.count_error_reply(text);
+            }
+            (_, on_timeout) => on_timeout.write(&mut session.out, has_locally),
         }
         run::go_on(self, session);
         true

@@ -16,6 +16,7 @@ use super::blocking::{BlockedClients, Forget};
 use super::connection::{Connection, Listener};
 use super::multi::Watched;
 use super::offer::{self, Offer};
+use super::save_points::refusal;
 use super::{Control, Session, run};
 use crate::acl::Users;
 use crate::base::cpu_time::Meter;
@@ -205,6 +206,8 @@ pub struct Core {
     pub journal: Option<Box<super::journal::Drive>>,
     /// Replies that wait for it.
     pub holds: super::held_replies::Holds,
+    /// Clients that wait for it (WAITAOF).
+    pub local_waits: super::local_waits::LocalWaits,
     /// Rewrites of the append-only file (core 0).
     pub rewriting: super::rewriting::Rewriting,
     /// Longest steps (`steps`).
@@ -290,6 +293,7 @@ impl Core {
             rewriting: Default::default(),
             journal: None,
             holds: Default::default(),
+            local_waits: Default::default(),
             meter: Meter::default(),
             swept: 0,
             client_bytes: 0,
@@ -362,6 +366,7 @@ impl Core {
         self.mesh.receive(&mut self.inbox);
         self.fetch_arrivals(before);
         self.release_held();
+        self.serve_waits();
         if self.is_idle() && !self.blocked.has_due() {
             return false;
         }
@@ -415,6 +420,7 @@ impl Core {
             self.check_client_memory();
         }
         self.send_invalidations();
+        self.place_waits();
         self.release_held();
         self.flush_connections();
         self.ask_for_sync();
@@ -576,12 +582,14 @@ impl Core {
             let cores = self.cores();
             offer::step(self, Offer::of_one(shard, cores));
         }
-        while !self.paused.is_on(self.now_ms) && !self.part_is_over() {
+        let lets_go = !self.paused.is_on(self.now_ms)
+            && self.shared.refusing.load(Ordering::Relaxed) & refusal::BEHIND == 0;
+        while lets_go && !self.part_is_over() {
             let Some(session) = self.paused.sessions.pop_front() else { break };
             run::run(self, session, &[]);
             self.last_tick = ticks::now();
         }
-        more |= !self.paused.is_on(self.now_ms) && !self.paused.sessions.is_empty();
+        more |= lets_go && !self.paused.sessions.is_empty();
         self.is_hunting = false;
         self.check_save_points();
         self.step_stop();

@@ -7,6 +7,8 @@
 use super::core::Core;
 use super::push_queue::PushQueue;
 use super::receive::Direct;
+use super::trace;
+use crate::effect::stream_offset;
 use crate::runtime::ring::{Completion, Ring};
 
 /// Most bytes of one send.
@@ -68,9 +70,13 @@ impl Core {
                 let (ring, token) = (&mut self.ring, (conn.fd, index, conn.generation));
                 // SAFETY: the queue keeps what is in flight, and the slot outlives the operation.
                 let len = unsafe { send_pushes(ring, token, &mut conn.pushes) };
+                trace::sends(conn.id, len);
                 return len + SEND_COST;
             }
             if let Some(session) = &mut conn.session {
+                if std::mem::take(&mut session.wrote) {
+                    session.written_to = stream_offset();
+                }
                 std::mem::swap(&mut conn.sending, &mut session.out);
                 session.out.set_proto(conn.sending.proto());
                 conn.pushes.yield_turn();
@@ -88,6 +94,7 @@ impl Core {
         let rest = &segment[conn.sent.1..];
         let (data, len) = (rest.as_ptr(), rest.len().min(SEND_SLICE));
         conn.send_busy = true;
+        trace::sends(conn.id, len);
         // SAFETY: `sending` is not touched while `send_busy`, and the slot outlives the operation.
         unsafe { self.ring.send(conn.fd, data, len as u32, index, conn.generation) };
         len + SEND_COST

@@ -9,6 +9,7 @@ use std::ffi::CString;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::trace;
 use crate::base::slab::Slab;
 use crate::persist::storage::{FileId, Op, Outcome, Payload, Ticket};
 use crate::runtime::ring::files::FileOp;
@@ -18,6 +19,7 @@ use crate::runtime::ring::{Completion, Op as RingOp, Ring};
 struct Write {
     payload: Arc<Payload>,
     skip: u64,
+    file: FileId,
     fd: RawFd,
     at: u64,
     syncs: bool,
@@ -102,6 +104,7 @@ impl Disk {
                 let write = Write {
                     payload: Arc::clone(payload),
                     skip: *skip,
+                    file: *file,
                     fd: fd_of(file)?,
                     at: *at,
                     syncs: *sync,
@@ -139,10 +142,15 @@ impl Disk {
             Kind::Simple(simple) => simple.completed(ring, index, completion.result),
         };
         let Some(outcome) = outcome else { return };
-        if let Kind::Simple(Simple { op: Op::Open { file, .. }, fd, .. }) = &flight.kind
-            && *fd >= 0
-        {
-            self.files.insert(file.0, *fd);
+        match &flight.kind {
+            Kind::Simple(Simple { op: Op::Open { file, path, .. }, fd, .. }) if *fd >= 0 => {
+                self.files.insert(file.0, *fd);
+                trace::opened(file.0, path);
+            }
+            Kind::Simple(Simple { op: Op::Sync { file }, .. }) if outcome == Outcome::Done(Ok(())) => {
+                trace::synced(file.0, 0);
+            }
+            _ => {}
         }
         let ticket = flight.ticket;
         self.flights.remove(index);
@@ -188,11 +196,15 @@ impl Write {
             return Some(Outcome::Written(Err(-written), Ok(())));
         }
         let count = written as u64;
+        trace::wrote(self.file.0, self.at + count);
         if count < self.payload.len - self.skip || !self.syncs {
             return Some(Outcome::Written(Ok(count), Ok(())));
         }
         match self.synced {
             Some(synced) if !is_again(synced) && synced != -libc::ECANCELED => {
+                if synced >= 0 {
+                    trace::synced(self.file.0, self.at + count);
+                }
                 Some(Outcome::Written(Ok(count), outcome_of(synced)))
             }
             _ => {
@@ -213,7 +225,10 @@ impl Simple {
                 let emptied = if *truncate { libc::O_TRUNC } else { 0 };
                 FileOp::Open(first, libc::O_WRONLY | libc::O_CREAT | emptied)
             }
-            (Op::Sync { .. }, _) => FileOp::SyncData(self.fd),
+            (Op::Sync { file }, _) => {
+                trace::begins_sync(file.0);
+                FileOp::SyncData(self.fd)
+            }
             (Op::Truncate { len, .. }, _) => FileOp::Truncate(self.fd, *len),
             (Op::Close { .. }, _) => FileOp::Close(self.fd),
             (Op::Rename { .. }, _) => FileOp::Rename(first, second),

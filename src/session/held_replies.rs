@@ -21,6 +21,8 @@ use crate::limits::MAX_CORES;
 pub struct Board {
     /// Replies to writes before this stream offset may leave; the greatest number while nothing waits.
     pub released: AtomicU64,
+    /// A recovery after a crash finds everything before this stream offset.
+    pub durable: AtomicU64,
     /// Which cores hold something.
     holding: [AtomicBool; MAX_CORES],
     /// Why writes are refused: an errno.
@@ -36,6 +38,7 @@ impl Board {
     pub fn new(cores: usize) -> Board {
         Board {
             released: AtomicU64::new(u64::MAX),
+            durable: AtomicU64::new(0),
             holding: [const { AtomicBool::new(false) }; MAX_CORES],
             errno: AtomicI32::new(0),
             fatal: OnceLock::new(),
@@ -89,7 +92,10 @@ impl Core {
         let replies_wait = conn.session.as_ref().is_some_and(|session| !session.out.is_empty());
         let sets_aside = !conn.pushes.is_next(replies_wait);
         if let Some(session) = conn.session.as_mut().filter(|_| replies_wait) {
-            wrote |= std::mem::take(&mut session.wrote);
+            if std::mem::take(&mut session.wrote) {
+                session.written_to = crate::effect::stream_offset();
+                wrote = true;
+            }
             if wrote && sets_aside {
                 std::mem::swap(&mut conn.sending, &mut session.out);
                 session.out.set_proto(conn.sending.proto());
@@ -103,10 +109,11 @@ impl Core {
         }
         conn.held_until = Some(until);
         let generation = conn.generation;
-        if self.holds.queue.is_empty() {
-            self.shared.board.holding[self.id()].store(true, Ordering::Relaxed);
-        }
+        let is_first = self.holds.queue.is_empty();
         self.holds.queue.push_back(Hold { until, conn: index, generation });
+        if is_first {
+            self.tell_holding();
+        }
         self.holds.asks = true;
         true
     }
@@ -114,7 +121,7 @@ impl Core {
     /// What the session at hand has written leaves by way of the connection's messages: they are held like replies.
     pub(super) fn note_committed(&mut self, session: &mut Session) {
         if let Some(conn) = self.connections.get_mut(session.conn) {
-            conn.wrote |= std::mem::take(&mut session.wrote);
+            conn.wrote |= session.wrote;
         }
     }
 
@@ -135,8 +142,14 @@ impl Core {
             }
         }
         if self.holds.queue.is_empty() {
-            self.shared.board.holding[self.id()].store(false, Ordering::Relaxed);
+            self.tell_holding();
         }
+    }
+
+    /// Tells core 0 whether somebody here wants to know how far the disk is.
+    pub(super) fn tell_holding(&self) {
+        let holds = !self.holds.queue.is_empty() || !self.local_waits.is_empty();
+        self.shared.board.holding[self.id()].store(holds, Ordering::Relaxed);
     }
 
     /// Wakes core 0 if something waits for the disk that it may not know of.
@@ -151,10 +164,12 @@ impl Core {
     pub(super) fn has_released(&self) -> bool {
         let first = self.holds.queue.front();
         first.is_some_and(|hold| hold.until <= self.shared.board.released.load(Ordering::Acquire))
+            || self.has_durable_wait()
     }
 
-    /// On core 0: more is released.
-    pub(super) fn publish_released(&mut self, released: u64) {
+    /// On core 0: more is released, or durable.
+    pub(super) fn publish_released(&mut self, released: u64, durable: u64) {
+        self.shared.board.durable.store(durable, Ordering::Release);
         self.shared.board.released.store(released, Ordering::Release);
         fence(Ordering::SeqCst);
         for core in 1..self.cores() {

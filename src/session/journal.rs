@@ -27,11 +27,14 @@ use crate::persist::manifest::{self, Manifest};
 use crate::persist::storage::error_text;
 use crate::rdb::file::write;
 use crate::runtime::ring::{Completion, Op};
+use crate::shard::lending::{Fault, is_broken};
 
 /// Without `always`, so many published bytes are gathered at once …
 const GATHER_BYTES: u64 = 64 << 10;
 /// … or what there is after so long, in microseconds.
 const GATHER_US: u64 = 5_000;
+/// With more published bytes that are not written, writes wait; they go on at half of it.
+const UNWRITTEN_MOST: u64 = 256 << 20;
 /// How long core 0 waits at the end for the other cores to leave.
 const LEAVE_MOST: Duration = Duration::from_secs(2);
 /// How long it then waits for the disk.
@@ -49,6 +52,7 @@ pub struct Drive {
     merge: Option<Merge>,
     gathered_us: u64,
     released: u64,
+    durable: u64,
     errno: i32,
     started: Option<Started>,
     /// A cut is being made: nothing is gathered until it is known where.
@@ -71,6 +75,11 @@ fn settings_of(settings: &Settings) -> aof::Settings {
         no_sync_on_rewrite: settings.no_appendfsync_on_rewrite,
         timestamps: settings.aof_timestamp_enabled,
         keeps_history: settings.aof_disable_auto_gc,
+        sync_every_us: match is_broken(Fault::LateFsync) {
+            true => 10_000_000,
+            false => aof::Settings::default().sync_every_us,
+        },
+        pretends_sync: is_broken(Fault::SkipFsync),
         ..aof::Settings::default()
     }
 }
@@ -83,6 +92,7 @@ impl Drive {
             merge: None,
             gathered_us: 0,
             released: u64::MAX,
+            durable: 0,
             errno: 0,
             started: None,
             rests: false,
@@ -115,6 +125,14 @@ impl Drive {
                 let waits = stream_offset() - merge.offset();
                 waits >= GATHER_BYTES || (waits > 0 && now_us >= self.gathered_us + GATHER_US)
             }
+        }
+    }
+
+    /// Published bytes that are not in the file yet (`aof_buffer_length`).
+    pub fn unwritten(&self) -> u64 {
+        match self.merge {
+            Some(_) => stream_offset().saturating_sub(self.journal.written()),
+            None => 0,
         }
     }
 
@@ -184,11 +202,21 @@ impl Core {
         if gathers {
             drive.gather(now_us);
         }
+        self.push_back(&drive);
         if gathers || drive.journal.wake_at_us().is_some_and(|at| at <= now_us) {
             drive.journal.tick(now_us, (clock::wall_us() / 1_000_000) as i64);
         }
         self.carry_out(&mut drive);
         self.put_back(drive);
+    }
+
+    /// Writes wait while the disk is too far behind: what it has not taken yet is memory.
+    fn push_back(&mut self, drive: &Drive) {
+        let unwritten = drive.unwritten();
+        let is_behind = self.shared.refusing.load(Ordering::Relaxed) & refusal::BEHIND != 0;
+        if is_behind != (unwritten > if is_behind { UNWRITTEN_MOST / 2 } else { UNWRITTEN_MOST }) {
+            self.refuse_writes(refusal::BEHIND, !is_behind);
+        }
     }
 
     /// An operation of the journal is over.
@@ -242,10 +270,12 @@ impl Core {
                 None => break,
             }
         }
-        let released = if drive.journal.is_on() { drive.journal.released() } else { u64::MAX };
-        if released != drive.released {
-            drive.released = released;
-            self.publish_released(released);
+        let is_held = drive.journal.is_on() && !is_broken(Fault::EarlyRelease);
+        let released = if is_held { drive.journal.released() } else { u64::MAX };
+        let durable = drive.journal.durable();
+        if (released, durable) != (drive.released, drive.durable) {
+            (drive.released, drive.durable) = (released, durable);
+            self.publish_released(released, durable);
         }
         let errno = drive.journal.trouble().map_or(0, |trouble| trouble.errno());
         if errno != drive.errno {

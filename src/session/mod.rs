@@ -32,6 +32,7 @@ pub mod held_replies;
 pub mod hold;
 pub mod journal;
 pub mod loading;
+pub mod local_waits;
 pub mod lookahead;
 pub mod multi;
 pub mod offer;
@@ -51,6 +52,7 @@ pub mod shadow;
 pub mod split;
 pub mod steps;
 pub mod stop;
+pub mod trace;
 pub mod tracking;
 pub mod visit;
 pub mod widen;
@@ -217,6 +219,8 @@ pub struct Session {
     pub admitted: bool,
     /// A command has staged an effect, and its reply has not been handed on (`held_replies`).
     pub wrote: bool,
+    /// Where the stream ended when its last effects were in it.
+    pub written_to: u64,
     /// Close once everything is sent.
     pub closing: bool,
     /// Going home: nothing left to run.
@@ -251,6 +255,7 @@ impl Session {
             plan: lookahead::Plan::default(),
             admitted: false,
             wrote: false,
+            written_to: 0,
             closing: false,
             homeward: false,
             applies: None,

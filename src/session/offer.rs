@@ -179,7 +179,8 @@ fn serve(core: &mut Core, offer: &mut Offer, mut session: Box<Session>) {
     let Some(handler) = blocked.command.row.handler else { return };
     let (started, mark) = (ticks::now(), session.out.mark());
     session.reply_mark = mark;
-    core.outcome.blocking = Blocking { may_block: true, block: None, woken_by: Some(ready.key.clone()) };
+    core.outcome.blocking =
+        Blocking { may_block: true, woken_by: Some(ready.key.clone()), ..Blocking::default() };
     let map = core.map.clone();
     let args = blocked.words.args();
     // One log for the whole offer, the unit's: places in the stream are given out when a log is sealed, so two would lose the order.

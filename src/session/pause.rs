@@ -32,15 +32,19 @@ impl Pause {
         if self.all {
             return row.name != "unpause" && row.name != "pause";
         }
-        let writes = flag::WRITE | flag::MAY_REPLICATE;
-        match &session.multi {
-            Some(multi) if row.name == "exec" => multi.writes,
-            _ => row.flags.has(writes),
-        }
+        may_write(row, session)
     }
 
     /// Whether a pause is on.
     pub fn is_on(&self, now_ms: u64) -> bool {
         self.until_ms > now_ms || self.is_stopping
+    }
+}
+
+/// Whether a command may leave an effect.
+pub fn may_write(row: &Row, session: &Session) -> bool {
+    match &session.multi {
+        Some(multi) if row.name == "exec" => multi.writes,
+        _ => row.flags.has(flag::WRITE | flag::MAY_REPLICATE),
     }
 }

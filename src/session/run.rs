@@ -460,6 +460,9 @@ pub(super) fn run_one(
             let may_block = command.row.flags.has(flag::BLOCKING | flag::WAITS);
             let is_bound = session.client.flags & (client_flag::EXECUTING | client_flag::APPLIES) != 0;
             core.outcome.blocking.may_block = may_block && !is_bound;
+            if command.row.flags.has(flag::WAITS) {
+                core.outcome.blocking.has_locally = core.has_locally(session);
+            }
             let access = session.access(now_ms);
             let failed = call_handler(core, session, command.row, handler, args, hands, access);
             if may_block && let Some(spec) = core.outcome.blocking.block.take() {

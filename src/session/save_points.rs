@@ -24,6 +24,8 @@ pub mod refusal {
     pub const SNAPSHOT: u32 = 1;
     /// The append-only file cannot be written.
     pub const APPEND_ONLY: u32 = 2;
+    /// Its file is too far behind: writes are not refused, they wait.
+    pub const BEHIND: u32 = 4;
 }
 
 /// What redis says then.

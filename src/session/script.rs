@@ -196,7 +196,7 @@ fn refusal(core: &Core, pending: &Pending, flags: Flags) -> Option<Cow<'static, 
     if pending.is_readonly && !flags.has(Flags::NO_WRITES) {
         return Some("ERR Can not execute a script with write flag using *_ro command.".into());
     }
-    let refusing = core.shared.refusing.load(Ordering::Relaxed);
+    let refusing = core.shared.refusing.load(Ordering::Relaxed) & !save_points::refusal::BEHIND;
     if !flags.has(Flags::NO_WRITES) && refusing != 0 {
         return Some(save_points::script_refusal_text(&core.shared, refusing));
     }
@@ -249,7 +249,7 @@ impl Runner<'_, '_> {
         if !self.may_write && row.flags.has(flag::WRITE | flag::MAY_REPLICATE) {
             return refuse("Write commands are not allowed from read-only scripts.");
         }
-        let refusing = self.core.shared.refusing.load(Ordering::Relaxed);
+        let refusing = self.core.shared.refusing.load(Ordering::Relaxed) & !save_points::refusal::BEHIND;
         if refusing != 0 && row.flags.has(flag::WRITE) {
             let text = save_points::refusal_text(&self.core.shared, refusing);
             return Err(Refusal([b"-", text.as_bytes()].concat()));

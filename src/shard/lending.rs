@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::Shard;
 
-/// A deliberate fault (feature `test-switches`, variable `SHOAL_TEST_BREAK`): the checker in tests/serial must find each.
+/// A deliberate fault (feature `test-switches`, variable `SHOAL_TEST_BREAK`): the checker in tests/serial must find each, those of files tests/crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// EXEC gives its shards back and takes them again between any two commands.
@@ -22,6 +22,12 @@ pub enum Fault {
     UnlockEarly,
     /// EXEC does not look at watched keys.
     StaleWatch,
+    /// The append-only file's syncs are pretended.
+    SkipFsync,
+    /// With `appendfsync always` replies leave before the sync.
+    EarlyRelease,
+    /// `everysec` means every ten seconds.
+    LateFsync,
 }
 
 /// Whether this build is broken on purpose in the way of `fault`.
@@ -32,6 +38,9 @@ pub fn is_broken(fault: Fault) -> bool {
             Ok("skip-lock") => Some(Fault::SkipLock),
             Ok("unlock-early") => Some(Fault::UnlockEarly),
             Ok("stale-watch") => Some(Fault::StaleWatch),
+            Ok("skip-fsync") => Some(Fault::SkipFsync),
+            Ok("early-release") => Some(Fault::EarlyRelease),
+            Ok("late-fsync") => Some(Fault::LateFsync),
             _ => None,
         });
     *CHOSEN == Some(fault)

@@ -11,3 +11,5 @@ mod leftovers;
 mod rounds;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "test-switches")]
+mod trace;

@@ -26,6 +26,37 @@ pub struct Snapshots {
     begun: u64,
     /// Changes that are saved.
     dirty: u64,
+    log: AppendOnly,
+}
+
+/// What core 0 knows of the append-only file.
+#[derive(Default)]
+struct AppendOnly {
+    is_on: bool,
+    has_trouble: bool,
+    size: u64,
+    base_size: u64,
+    unwritten: u64,
+    syncs_under_way: u64,
+    delayed_syncs: u64,
+}
+
+impl AppendOnly {
+    fn of(core: &Core) -> Self {
+        let Some(drive) = core.journal.as_deref() else {
+            return AppendOnly { is_on: core.settings.appendonly, ..AppendOnly::default() };
+        };
+        let journal = &drive.journal;
+        AppendOnly {
+            is_on: core.settings.appendonly || journal.is_on(),
+            has_trouble: journal.trouble().is_some(),
+            size: journal.current_size(),
+            base_size: journal.rewrite_base_size(),
+            unwritten: drive.unwritten(),
+            syncs_under_way: u64::from(journal.is_syncing()),
+            delayed_syncs: journal.delayed_syncs(),
+        }
+    }
 }
 
 impl Snapshots {
@@ -46,6 +77,7 @@ impl Snapshots {
             took_s: past.took_s,
             begun: past.begun,
             dirty: past.dirty,
+            log: AppendOnly::of(core),
         }
     }
 }
@@ -81,7 +113,8 @@ pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
     let progress = &core.shared.loading;
     line(text, "rdb_last_load_keys_expired", progress.keys_expired.load(Ordering::Relaxed));
     line(text, "rdb_last_load_keys_loaded", progress.keys_loaded.load(Ordering::Relaxed));
-    line(text, "aof_enabled", 0);
+    let log = &snapshots.log;
+    line(text, "aof_enabled", u8::from(log.is_on));
     line(text, "aof_rewrite_in_progress", u8::from(snapshots.rewriting_for_s.is_some()));
     line(text, "aof_rewrite_scheduled", u8::from(snapshots.is_rewrite_scheduled));
     line(text, "aof_last_rewrite_time_sec", seconds(snapshots.rewrite_took_s));
@@ -89,10 +122,18 @@ pub(super) fn persistence(core: &Core, totals: &Totals, text: &mut String) {
     line(text, "aof_last_bgrewrite_status", status(snapshots.has_rewrite_failed));
     line(text, "aof_rewrites", snapshots.rewrites);
     line(text, "aof_rewrites_consecutive_failures", snapshots.rewrite_failures);
-    line(text, "aof_last_write_status", "ok");
+    line(text, "aof_last_write_status", status(log.has_trouble));
     line(text, "aof_last_cow_size", 0);
     line(text, "module_fork_in_progress", 0);
     line(text, "module_fork_last_cow_size", 0);
+    if log.is_on {
+        line(text, "aof_current_size", log.size);
+        line(text, "aof_base_size", log.base_size);
+        line(text, "aof_pending_rewrite", u8::from(snapshots.is_rewrite_scheduled));
+        line(text, "aof_buffer_length", log.unwritten);
+        line(text, "aof_pending_bio_fsync", log.syncs_under_way);
+        line(text, "aof_delayed_fsync", log.delayed_syncs);
+    }
     if core.loading.is_on {
         loading(core, text);
     }

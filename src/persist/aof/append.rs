@@ -18,7 +18,7 @@ const WRITE_BYTES: u64 = 64 << 10;
 /// … or what has waited for so long, in microseconds.
 const WRITE_DELAY_US: u64 = 3_000;
 /// `everysec`.
-const SYNC_EVERY_US: u64 = 1_000_000;
+pub(super) const SYNC_EVERY_US: u64 = 1_000_000;
 /// A failed write is tried again after this.
 const RETRY_US: u64 = 1_000_000;
 /// A sync that takes longer counts as delayed, once per this.
@@ -296,7 +296,7 @@ impl Journal {
                 Some(self.now_us)
             }
             Policy::Always if self.group.is_none() => Some(self.now_us),
-            Policy::EverySec => Some(self.last_sync_us + SYNC_EVERY_US),
+            Policy::EverySec => Some(self.last_sync_us + self.settings.sync_every_us),
             Policy::Always | Policy::No => None,
         }
     }

@@ -27,11 +27,24 @@ const RETRY_US: u64 = 1_000_000;
 /// What a job is for.
 pub(super) enum Task {
     Start(Box<Start>),
-    TurnOn { at: u64 },
-    TurnOff { at: u64 },
-    Rotate { at: u64 },
-    Install { temp: String, is_rdb: bool, size: u64 },
-    Collect,
+    TurnOn {
+        at: u64,
+    },
+    TurnOff {
+        at: u64,
+    },
+    Rotate {
+        at: u64,
+    },
+    Install {
+        temp: String,
+        is_rdb: bool,
+        size: u64,
+    },
+    /// After an installation, or at start.
+    Collect {
+        ends_install: bool,
+    },
 }
 
 /// A running or waiting job.
@@ -85,8 +98,8 @@ impl Job {
         Job::new(Task::Install { temp, is_rdb, size })
     }
 
-    pub(super) fn collect() -> Job {
-        Job::new(Task::Collect)
+    pub(super) fn collect(ends_install: bool) -> Job {
+        Job::new(Task::Collect { ends_install })
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -164,7 +177,7 @@ impl Journal {
                 let (temp, is_rdb) = (temp.clone(), *is_rdb);
                 self.begin_install(&mut job, temp, is_rdb)
             }
-            Task::Collect => {
+            Task::Collect { .. } => {
                 self.begin_collect(&mut job);
                 true
             }
@@ -206,6 +219,12 @@ impl Journal {
                 next.incrs.push(last);
             }
             None => {
+                if let Some(base) = next.base.as_ref().filter(|_| is_torn) {
+                    // It is the last file now, but will not be any more.
+                    let (file, path) = (self.new_file(), self.names.path(&base.name));
+                    job.steps.push_back(Op::Open { file, path, truncate: false });
+                    job.steps.extend([Op::Truncate { file, len }, Op::Sync { file }, Op::Close { file }]);
+                }
                 self.add_new_file(job, &mut next);
                 if let Some(listed) = next.incrs.last() {
                     let text = format!("Creating AOF incr file {} on server start", listed.name);
@@ -432,7 +451,14 @@ impl Journal {
             (Task::TurnOn { .. }, Some(errno)) => Event::TurnOnFailed(errno),
             (Task::Rotate { .. }, Some(errno)) => Event::RotateFailed(errno),
             (Task::Install { .. }, Some(errno)) => Event::InstallFailed(errno),
-            (Task::Collect, _) => return self.raise_durable(),
+            (Task::Collect { ends_install }, _) => {
+                let is_end = *ends_install;
+                self.raise_durable();
+                if is_end {
+                    self.actions.push_back(Action::Event(Event::Installed));
+                }
+                return;
+            }
             (Task::Start(_), None) => {
                 self.file = job.file.take();
                 self.state = State::On;
@@ -450,7 +476,10 @@ impl Journal {
                 self.synced = self.synced.max(*at);
                 Event::Rotated
             }
-            (Task::Install { size, .. }, None) => self.installed(*size),
+            (Task::Install { size, .. }, None) => {
+                let Some(event) = self.installed(*size) else { return };
+                event
+            }
             (Task::TurnOff { .. }, _) => self.turned_off(),
         };
         self.held_at = None;
@@ -467,7 +496,8 @@ impl Journal {
         }
     }
 
-    fn installed(&mut self, size: u64) -> Event {
+    /// The new base counts; the event waits for the old files to go, if they do.
+    fn installed(&mut self, size: u64) -> Option<Event> {
         let seq = self.file.as_ref().map_or(0, |file| file.seq);
         if self.state != State::Off {
             self.state = State::On;
@@ -478,10 +508,13 @@ impl Journal {
             self.broken = None;
         }
         self.rewrite_base_size = self.current_size();
-        if !self.settings.keeps_history {
-            self.jobs.push_front(Job::collect());
+        if self.settings.keeps_history {
+            return Some(Event::Installed);
         }
-        Event::Installed
+        self.held_at = None;
+        self.raise_durable();
+        self.jobs.push_front(Job::collect(true));
+        None
     }
 
     fn turned_off(&mut self) -> Event {

@@ -44,6 +44,8 @@ pub struct Settings {
     pub checksums: bool,
     /// `aof-disable-auto-gc`.
     pub keeps_history: bool,
+    /// How often `everysec` syncs.
+    pub sync_every_us: u64,
     /// Broken on purpose, to prove that tests see it: syncs are pretended.
     pub pretends_sync: bool,
 }
@@ -56,6 +58,7 @@ impl Default for Settings {
             timestamps: false,
             checksums: true,
             keeps_history: false,
+            sync_every_us: super::append::SYNC_EVERY_US,
             pretends_sync: false,
         }
     }
@@ -298,7 +301,7 @@ impl Journal {
     /// Deletes history files that a former process left listed.
     pub fn collect_history(&mut self) {
         if !self.settings.keeps_history && !self.manifest.history.is_empty() {
-            self.jobs.push_back(Job::collect());
+            self.jobs.push_back(Job::collect(false));
             self.pump();
         }
     }

@@ -124,6 +124,11 @@ impl Scanner {
         Last { len: self.good, is_torn: end != End::Whole, crc: self.salvaged_crc }
     }
 
+    /// Whether all that is torn is an annotation: no command is lost with it.
+    pub fn tears_annotation(&self) -> bool {
+        self.trouble.is_none() && !self.in_multi && self.buffer.get(self.start) == Some(&b'#')
+    }
+
     /// The next whole unit; `None` if more bytes are needed, or after damage.
     pub fn next_unit(&mut self) -> Option<Unit<'_>> {
         while self.trouble.is_none() && self.at < self.buffer.len() {
