@@ -13,6 +13,8 @@ use crate::support::reply::show;
 use crate::support::server::{Plan, Refusal, Server};
 
 const AOF: &[&str] = &["--appendonly", "yes"];
+/// As `show` shows it.
+const MULTI: &str = "*1\\r\\n$5\\r\\nMULTI\\r\\n";
 const INCR: &str = "appendonlydir/appendonly.aof.1.incr.aof";
 
 /// How a start ended.
@@ -118,12 +120,14 @@ fn an_aof_cut_at_any_byte_starts_with_a_prefix() {
             assert!(start.digest().is_some(), "{what}: does not start\n{}", start.log());
             let digest = start.digest();
             drop(start);
-            let commands = show(&without_annotations(&files.read(INCR)), 4000);
-            (digest, commands)
+            (digest, show(&without_annotations(&files.read(INCR)), 4000))
         });
-        assert_eq!(
-            ours, theirs,
-            "{what} (digest and commands of the file after the start; ours, then redis')"
+        // Of a transaction that is cut off within a command redis-server drops the command and keeps the MULTI, so that all it logs later is part of
+        // it and lost at the next start. Ours drops the whole of it.
+        let left_open = theirs.1.strip_prefix(ours.1.as_str()).is_some_and(|more| more.starts_with(MULTI));
+        assert!(
+            ours == theirs || ours.0 == theirs.0 && left_open,
+            "{what}: digest and commands of the file after the start\n{ours:?}\nredis'\n{theirs:?}"
         );
         digests.insert(ours.0);
     }
@@ -135,7 +139,7 @@ fn an_aof_cut_at_any_byte_starts_with_a_prefix() {
 fn an_aof_cut_short_is_refused_where_truncation_is_not_allowed() {
     let whole = small_aof();
     let bytes = whole.read(INCR);
-    let (lines, mut refused) = (annotations(&bytes), 0);
+    let mut refused = 0;
     for cut in positions("CUTS", 12, bytes.len(), env_number("SEED", 2)) {
         let what = format!("cut at {cut} of {}", bytes.len());
         let [ours, theirs] = [Plan::shoal(2), Plan::redis()].map(|plan| {
@@ -149,9 +153,7 @@ fn an_aof_cut_short_is_refused_where_truncation_is_not_allowed() {
             }
             start.digest()
         });
-        // redis takes what is left of an annotation as a comment; of a checksum's line it is known that something is missing.
-        let within_annotation = lines.iter().any(|line| (line.start + 1..=line.end).contains(&cut));
-        assert!(ours == theirs || within_annotation && ours.is_none(), "{what}: {ours:?}, redis' {theirs:?}");
+        assert_eq!(ours, theirs, "{what} (ours, then redis')");
         refused += u32::from(ours.is_none());
     }
     assert!(refused > 3, "hardly any cut was refused");
