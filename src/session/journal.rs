@@ -170,7 +170,8 @@ impl Core {
         if !self.settings.aof_use_rdb_preamble {
             return (Vec::new(), false);
         }
-        let cut = Cut { offset: 0, totals: Vec::new(), dirty: 0, functions: Vec::new(), used_bytes: 0 };
+        let cut =
+            Cut { offset: 0, totals: Vec::new(), dirty: 0, functions: Vec::new(), used_bytes: 0, flushes: 0 };
         let mut bytes = save_points::header(self, &cut, true);
         write::end(&mut bytes);
         let sum = if self.settings.rdbchecksum { crc64(0, &bytes) } else { 0 };

@@ -204,6 +204,11 @@ impl Core {
             return;
         }
         if self.saving.is_saving_in_background() {
+            let at_cut = self.saving.job.as_ref().and_then(|job| job.flushes);
+            if at_cut.is_none_or(|at_cut| at_cut == flushes) {
+                // It has seen the flush, or will.
+                return;
+            }
             self.give_up_snapshot("all keys have been flushed");
         }
         self.save_now(true, |_, _| ());

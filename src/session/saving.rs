@@ -68,6 +68,8 @@ pub struct Cut {
     pub functions: Vec<Vec<u8>>,
     /// Bytes of all keys.
     pub used_bytes: usize,
+    /// FLUSHALLs before it.
+    pub flushes: u64,
 }
 
 /// What the file task is told.
@@ -105,6 +107,8 @@ pub struct Job {
     names: Option<(PathBuf, Option<PathBuf>)>,
     done: Option<Done>,
     dirty: u64,
+    /// FLUSHALLs before the cut; it is not made yet.
+    pub flushes: Option<u64>,
     /// Keys at the cut.
     pub keys: u64,
     /// Keys written.
@@ -178,6 +182,7 @@ impl Core {
             names: Some((temporary, path)),
             done: Some(done),
             dirty: 0,
+            flushes: None,
             keys: 0,
             keys_done: 0,
             failed: None,
@@ -216,6 +221,7 @@ impl Core {
         let cores = self.cores();
         let Some(job) = &mut self.saving.job else { return };
         job.dirty = cut.dirty;
+        job.flushes = Some(cut.flushes);
         job.keys = cut.totals.iter().map(|totals| totals.keys).sum();
         let Some((temporary, path)) = job.names.take() else { return };
         if job.failed.is_some() {
@@ -336,6 +342,7 @@ fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64, is_base: boo
         dirty: 0,
         functions: room::libraries().0.list.iter().map(|library| library.code.to_vec()).collect(),
         used_bytes: 0,
+        flushes: 0,
     };
     for shard in shards.iter_mut().flatten() {
         let totals = shard.space.open_cut();
@@ -346,6 +353,7 @@ fn cut(core: &Core, shards: &mut [Option<Box<Shard>>], number: u64, is_base: boo
             sum.timed += own.timed;
         }
         cut.dirty += shard.dirty;
+        cut.flushes = shard.space.common.flushes;
         cut.used_bytes += shard.space.bytes();
         shard.walk = Some(Box::new(Walk::new(number, manner)));
     }
