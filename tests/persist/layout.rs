@@ -55,6 +55,15 @@ const STORIES: &[(&str, &[Step])] = &[
         ],
     ),
     (
+        "an empty base as commands",
+        &[
+            Step::Restart(&["--appendonly", "yes", "--aof-use-rdb-preamble", "no"]),
+            Step::Command("SET a 1"),
+            Step::Restart(ON),
+            Step::Command("GET a"),
+        ],
+    ),
+    (
         "switched on and off at run time",
         &[
             Step::Restart(&[]),
