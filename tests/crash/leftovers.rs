@@ -136,21 +136,27 @@ enum Outcome {
     /// Exit status.
     Refused(Option<i32>),
     /// Data, files after the start (and after a rewrite), and whether a restart brought the data back.
-    Served {
-        digest: String,
-        files: BTreeMap<String, String>,
-        rewritten: BTreeMap<String, String>,
-        restarts: bool,
-    },
+    Served { digest: String, files: Files, rewritten: Files, restarts: bool },
 }
 
 fn digest(server: &Server) -> String {
     server.connect().run("DEBUG DIGEST").text()
 }
 
-/// Files but temporary ones, manifests whole; waits until nothing changes, for old files are removed in the background.
-fn listing(at: &Directory) -> BTreeMap<String, String> {
-    let list = || -> BTreeMap<String, String> {
+/// Names and, of the manifest, the text.
+type Files = BTreeMap<String, String>;
+
+/// Numbered files of which the manifest knows nothing.
+fn is_unlisted(name: &str, files: &Files) -> bool {
+    let manifest = files.get(MANIFEST).map_or("", String::as_str);
+    let numbered = name.contains(".base.") || name.contains(".incr.");
+    numbered && !manifest.contains(name.rsplit('/').next().unwrap_or(name))
+}
+
+/// Files but temporary ones, manifests whole. Old files are removed in the background: waits for `wanted`, or else for nothing to be removed, which
+/// is not so in every case.
+fn listing(at: &Directory, wanted: Option<&Files>) -> Files {
+    let list = || -> Files {
         let names = at.files().into_keys().filter(|name| !name.contains("temp-"));
         let content = |name: String| {
             let text = if name == MANIFEST {
@@ -162,17 +168,21 @@ fn listing(at: &Directory) -> BTreeMap<String, String> {
         };
         names.map(content).collect()
     };
+    let limit = if wanted.is_some() { Duration::from_secs(5) } else { Duration::from_millis(300) };
     let mut now = list();
-    wait_until(Duration::from_millis(300), || {
-        let next = list();
-        let same = next == now;
-        now = next;
-        same
+    wait_until(limit, || {
+        now = list();
+        wanted.map_or_else(|| !now.keys().any(|name| is_unlisted(name, &now)), |wanted| now == *wanted)
     });
     now
 }
 
-fn try_on(plan: &Plan, spoilt: &Directory, options: &[&str]) -> (Outcome, String) {
+/// Starts on a copy; `wanted` is what came of it elsewhere.
+fn try_on(plan: &Plan, spoilt: &Directory, options: &[&str], wanted: Option<&Outcome>) -> (Outcome, String) {
+    let (after_start, after_rewrite) = match wanted {
+        Some(Outcome::Served { files, rewritten, .. }) => (Some(files), Some(rewritten)),
+        _ => (None, None),
+    };
     let files = Directory::copy_of("leftovers", spoilt.path());
     let plan = plan.clone().args(&["--appendonly", "yes"]).args(options).data(files.path());
     let mut server = match plan.try_start() {
@@ -182,12 +192,12 @@ fn try_on(plan: &Plan, spoilt: &Directory, options: &[&str]) -> (Outcome, String
         }
     };
     let (found, log) = (digest(&server), server.log());
-    let after = listing(&files);
+    let after = listing(&files, after_start);
     let mut client = server.connect();
     client.run("SET written later");
     client.run("BGREWRITEAOF");
     server.wait_info("aof_rewrite_in_progress", "0");
-    let rewritten = listing(&files);
+    let rewritten = listing(&files, after_rewrite);
     client.run("INCR counter");
     let wanted = digest(&server);
     assert!(server.terminate().success());
@@ -200,8 +210,8 @@ fn run(options: &[&str], part: &str) {
     for (name, spoil) in CASES.iter().filter(|(name, _)| name.contains(part)) {
         let spoilt = Directory::copy_of("spoilt", good.path());
         spoil(&spoilt);
-        let (theirs, their_log) = try_on(&Plan::redis(), &spoilt, options);
-        let (ours, our_log) = try_on(&Plan::shoal(2), &spoilt, options);
+        let (theirs, their_log) = try_on(&Plan::redis(), &spoilt, options, None);
+        let (ours, our_log) = try_on(&Plan::shoal(2), &spoilt, options, Some(&theirs));
         let dead = matches!(ours, Outcome::Served { restarts: false, .. });
         served += u32::from(matches!(ours, Outcome::Served { .. }));
         if std::env::var_os("SHOW").is_some() {

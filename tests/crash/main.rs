@@ -9,6 +9,7 @@ mod full_disk;
 mod ledger;
 mod leftovers;
 mod rounds;
+mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "test-switches")]

@@ -14,10 +14,13 @@ mod dataset;
 mod exclusions;
 #[path = "../differential/families.rs"]
 mod families;
+mod fields;
 mod layout;
 #[path = "../differential/lines.rs"]
 mod lines;
 mod rdb;
+#[cfg(feature = "test-switches")]
+mod slow_disk;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,6 +6,7 @@
 //! loudly with the install line when the peer is missing.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+pub mod annotations;
 pub mod checkers;
 pub mod client;
 pub mod coverage;
