@@ -36,7 +36,8 @@ pub struct Cut {
     db: usize,
     slot: usize,
     position: u64,
-    saved: VecDeque<OwnedEntry>,
+    /// Pre-images, and what each counts.
+    saved: VecDeque<(OwnedEntry, usize)>,
     saved_bytes: usize,
 }
 
@@ -59,17 +60,25 @@ impl Cut {
         (self.is_open, self.db, self.slot, self.position) = (true, db, 0, 0);
     }
 
-    fn keep(&mut self, entry: Entry<'_>) {
+    fn keep(&mut self, entry: Entry<'_>, fate: Fate) {
         let copy = entry.pinned();
-        self.saved_bytes += kept_bytes(copy.view());
-        self.saved.push_back(copy);
+        let bytes = match entry.heap_bytes() {
+            bytes if bytes >= BULKY && fate == Fate::Stays => PIN_BYTES,
+            bytes => bytes,
+        };
+        self.saved_bytes += bytes;
+        self.saved.push_back((copy, bytes));
         self.stamp(entry);
     }
 }
 
-fn kept_bytes(entry: Entry<'_>) -> usize {
-    let bytes = entry.heap_bytes();
-    if bytes >= BULKY { PIN_BYTES } else { bytes }
+/// What happens to an entry that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It changes in part, or not at all: a pin of it takes no room.
+    Stays,
+    /// It is removed or replaced: what is kept is all that is left of it.
+    Goes,
 }
 
 impl Entry<'_> {
@@ -101,12 +110,12 @@ impl Entry<'_> {
 impl Found<'_> {
     /// What the cut wants of an entry that is about to change.
     #[cold]
-    pub(super) fn preserve(&mut self) {
+    pub(super) fn preserve(&mut self, fate: Fate) {
         if self.get().kind() == Kind::Blob && self.get().heap_bytes() >= BULKY {
             self.change(OwnedEntry::share);
         }
         let (entry, cut) = self.with_cut();
-        cut.keep(entry);
+        cut.keep(entry, fate);
     }
 }
 
@@ -137,7 +146,7 @@ impl Dict {
         }
         for name in bulky {
             if let Some(mut found) = self.find_mut(&Key::new(&name)) {
-                found.preserve();
+                found.preserve(Fate::Stays);
             }
         }
         (self.cut.slot, self.cut.position) = match next {
@@ -178,8 +187,8 @@ impl Keyspace {
     /// Takes the oldest pre-image of some database: its index at the cut, and the entry. Give it back to [`Keyspace::let_go`].
     pub fn take_saved(&mut self) -> Option<(usize, OwnedEntry)> {
         let dict = self.detached.iter_mut().chain(&mut self.dicts).find(|dict| !dict.cut.saved.is_empty())?;
-        let entry = dict.cut.saved.pop_front()?;
-        dict.cut.saved_bytes -= kept_bytes(entry.view());
+        let (entry, bytes) = dict.cut.saved.pop_front()?;
+        dict.cut.saved_bytes -= bytes;
         Some((dict.cut.db, entry))
     }
 

@@ -11,7 +11,7 @@ use crate::types::encoding::seg_table::{Occupied, SegTable};
 use crate::types::encoding::seg_walk::DrainStep;
 use crate::types::field::NEVER;
 
-use super::cut::Cut;
+use super::cut::{Cut, Fate};
 use super::entry::{Entry, ValueMut};
 use super::fields::TimedHashes;
 use super::key::Key;
@@ -104,9 +104,9 @@ impl<'a> Found<'a> {
 
     /// To be called before it changes: what an open cut wants of it is kept.
     #[inline(always)]
-    fn prepare(&mut self) {
+    fn prepare(&mut self, fate: Fate) {
         if self.cut.is_unseen(self.item.get()) {
-            self.preserve();
+            self.preserve(fate);
         }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Found<'a> {
 
     /// Takes it out.
     pub fn remove(mut self) -> OwnedEntry {
-        self.prepare();
+        self.prepare(Fate::Goes);
         let entry = self.item.remove(&mut self.totals.bytes);
         *self.count -= 1;
         *self.group -= 1;
@@ -134,14 +134,15 @@ impl<'a> Found<'a> {
     /// Views its value for changing it where it lies, unaccounted (see [`Found::add_bytes`]).
     #[inline]
     pub fn get_mut(&mut self) -> ValueMut<'_> {
-        self.prepare();
+        self.prepare(Fate::Stays);
         self.item.get_mut()
     }
 
     /// Changes the owned entry (not its key), keeping `bytes`, the expiry count and the hints right.
     #[inline]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut OwnedEntry) -> R) -> R {
-        self.prepare();
+        // Of a string: it is replaced, or copied for the change.
+        self.prepare(Fate::Goes);
         let result = self.change(change);
         self.cut.stamp(self.item.get());
         result

@@ -184,32 +184,40 @@ pub async fn load_preamble(
 
 /// A file, read ahead.
 pub struct Source {
-    reader: DmaStreamReader,
+    reader: Option<DmaStreamReader>,
     path: PathBuf,
 }
 
 impl Source {
-    /// Opens a file for reading from its start.
+    /// Opens a file for reading from its start. An empty one is never shown to glommio: it asks the kernel by a first read whether the disk can be polled, for all files on it,
+    /// and the empty one's answer is yes.
     pub async fn open(path: &Path) -> Result<Source, LoadError> {
+        let found = std::fs::metadata(path);
+        if found.map_err(|error| LoadError::Fatal(cannot_read(path, &error)))?.len() == 0 {
+            return Ok(Source { reader: None, path: path.to_path_buf() });
+        }
         let opened = DmaFile::open(path).await;
         let file = opened.map_err(|error| LoadError::Fatal(cannot_read(path, &error.into())))?;
         let reader = DmaStreamReaderBuilder::new(file)
             .with_buffer_size(READ_BYTES)
             .with_read_ahead(READS_AHEAD)
             .build();
-        Ok(Source { reader, path: path.to_path_buf() })
+        Ok(Source { reader: Some(reader), path: path.to_path_buf() })
     }
 
     /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<ReadResult>, LoadError> {
-        let read = self.reader.get_buffer_aligned(READ_BYTES as u64).await;
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        let read = reader.get_buffer_aligned(READ_BYTES as u64).await;
         let block = read.map_err(|error| LoadError::Fatal(cannot_read(&self.path, &error.into())))?;
         Ok(Some(block).filter(|block| !block.is_empty()))
     }
 
     /// Closes the file; what that says does not matter any more.
     pub async fn close(self) {
-        let _ = self.reader.close().await;
+        if let Some(reader) = self.reader {
+            let _ = reader.close().await;
+        }
     }
 }
 

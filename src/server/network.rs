@@ -32,7 +32,7 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
     loop {
         beat += 1;
         shared.watchdog.beat(id, beat);
-        let slept = {
+        let (slept, must_drain) = {
             let mut core = core.borrow_mut();
             if core.is_stopping() {
                 core.leave();
@@ -40,10 +40,10 @@ pub async fn drive(core: Rc<RefCell<Core>>) {
                 std::mem::forget(core.shard.take());
                 return;
             }
-            step(&mut core, &mut now)
+            (step(&mut core, &mut now), core.must_drain())
         };
-        if slept || now.wrapping_sub(slice_began) >= slice_ticks {
-            if slept && core.borrow().bulk_tasks > 0 {
+        if slept || must_drain || now.wrapping_sub(slice_began) >= slice_ticks {
+            if (slept && core.borrow().bulk_tasks > 0) || must_drain {
                 // With nothing runnable the executor waits for its files at once.
                 glommio::timer::sleep(BULK_WAIT).await;
             } else {

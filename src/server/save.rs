@@ -25,7 +25,7 @@ use crate::session::saving::FileEvent;
 use crate::shard::snapshot::{Chunk, Form, Manner};
 
 /// Bytes of one write to the spill file, about.
-const SPILL_WRITE: usize = 8 << 20;
+const SPILL_WRITE: usize = 4 << 20;
 
 /// Serves snapshots until the process ends.
 pub async fn serve(core: Rc<RefCell<Core>>, events: LocalReceiver<FileEvent>) {
@@ -156,7 +156,9 @@ impl Store<'_> {
             let mut place = None;
             if is_full {
                 // As much as has come leaves with one write.
-                let mut bytes = std::mem::take(&mut arrived[0].1.bytes);
+                let first = std::mem::take(&mut arrived[0].1.bytes);
+                let mut bytes = Vec::with_capacity(SPILL_WRITE + first.len());
+                bytes.extend_from_slice(&first);
                 let mut lens = vec![bytes.len()];
                 while bytes.len() < SPILL_WRITE
                     && let Some(event) = poll_once(events.recv()).await

@@ -330,6 +330,7 @@ impl Core {
         self.configure_shard();
         self.update_slow_ticks();
         self.configure_journal();
+        self.check_rewrites();
     }
 
     fn configure_shard(&mut self) {

@@ -86,6 +86,13 @@ impl Core {
             && !self.journal.as_deref().is_some_and(is_on)
     }
 
+    /// Whether the file is to be turned on and that has not begun.
+    pub fn is_turning_on(&self) -> bool {
+        let stays_on = |drive: &Drive| drive.journal.is_on() && !self.rewriting.is_leaving;
+        let is_on = self.journal.as_deref().is_some_and(stays_on);
+        self.rewriting.is_open && self.settings.appendonly && !is_on && self.rewriting.running.is_none()
+    }
+
     /// Begins what is due: a scheduled rewrite, one that growth asks for, or that the file needs; turns the file on or off as configured. Part of upkeep.
     pub fn check_rewrites(&mut self) {
         let is_open = self.rewriting.is_open && !self.loading.is_on && !self.stop.is_under_way();

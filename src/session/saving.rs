@@ -23,6 +23,8 @@ use crate::shard::snapshot::{self, Chunk, Form, Manner, Pace, Walk};
 
 /// Bytes of chunks a core may have on their way to the file before it stops walking.
 const IN_FLIGHT: usize = 4 << 20;
+/// With more than this on their way, the core waits a little after each turn.
+const IN_FLIGHT_MOST: usize = 16 << 20;
 /// Bytes of pre-images a core keeps before its turns help writing them.
 const SAVED_BUDGET: usize = 4 << 20;
 /// What a step of the walk takes, in microseconds.
@@ -369,6 +371,12 @@ impl Core {
             return false;
         }
         self.step_snapshot(shard, STEP_US, Pace::Easy)
+    }
+
+    /// Whether so much of this core's part is on its way that the file task must have the core: clients are slowed, not stopped.
+    #[inline]
+    pub fn must_drain(&self) -> bool {
+        self.saving.in_flight > IN_FLIGHT_MOST
     }
 
     /// Whether this core has a part of a snapshot to walk, and the file can take more.

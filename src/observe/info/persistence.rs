@@ -68,7 +68,7 @@ impl Snapshots {
             progress: job.map(|job| (job.keys_done, job.keys)),
             saving_for_s: saving.map(|job| core.now_ms.saturating_sub(job.started_ms) / 1000),
             rewriting_for_s: core.rewriting.running_for_ms(core.now_ms).map(|ms| ms / 1000),
-            is_rewrite_scheduled: core.rewriting.is_scheduled,
+            is_rewrite_scheduled: core.rewriting.is_scheduled || core.is_turning_on(),
             rewrite_took_s: core.rewriting.took_s,
             has_rewrite_failed: core.rewriting.has_failed,
             rewrites: core.rewriting.begun,
