@@ -141,6 +141,8 @@ pub struct Saving {
     last: u64,
     /// This core has something to walk.
     is_walking: bool,
+    /// It is within a value that the file waits for.
+    owes: bool,
     /// When a step was last made while the core was idle, by its monotonic clock.
     walked_idle_us: u64,
     chunks: Vec<Chunk>,
@@ -381,8 +383,8 @@ impl Core {
 
     /// Whether this core has a part of a snapshot to walk, and the file can take more.
     pub fn may_walk(&self) -> bool {
-        let is_free = self.saving.in_flight < IN_FLIGHT;
-        self.saving.is_walking && is_free && !self.shared.spilling.load(Ordering::Relaxed)
+        let is_free = self.saving.in_flight < IN_FLIGHT && !self.shared.spilling.load(Ordering::Relaxed);
+        self.saving.is_walking && (is_free || self.saving.owes)
     }
 
     /// A step while no client needs the core; whether there was one.
@@ -421,6 +423,7 @@ impl Core {
             self.on_core(0, move |core| core.take_chunk(from, chunk));
         }
         self.saving.chunks = chunks;
+        self.saving.owes = shard.walk.as_ref().is_some_and(|walk| walk.owes());
         self.saving.is_walking = more;
         more
     }

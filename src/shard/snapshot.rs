@@ -112,6 +112,8 @@ pub struct Walk {
     db: Option<usize>,
     keys: u64,
     current: Option<Current>,
+    /// The last chunk ended within a value: no other core's can be written before the rest.
+    owes: bool,
     /// Nobody wants it any more: it is walked to the end all the same, so that no entry is left unseen.
     is_discarding: bool,
 }
@@ -119,7 +121,21 @@ pub struct Walk {
 impl Walk {
     /// A walk of the cut that has just been opened.
     pub fn new(number: u64, manner: Manner) -> Walk {
-        Walk { number, manner, bytes: Vec::new(), db: None, keys: 0, current: None, is_discarding: false }
+        Walk {
+            number,
+            manner,
+            bytes: Vec::new(),
+            db: None,
+            keys: 0,
+            current: None,
+            owes: false,
+            is_discarding: false,
+        }
+    }
+
+    /// Whether the file waits for the rest of a value.
+    pub fn owes(&self) -> bool {
+        self.owes
     }
 
     /// Nobody wants it any more.
@@ -169,7 +185,8 @@ impl Walk {
         );
         let sum = if self.manner.checksum { crc64(0, &bytes) } else { 0 };
         self.db = None;
-        Chunk { bytes, sum, keys: std::mem::take(&mut self.keys), is_whole: self.current.is_none(), is_last }
+        self.owes = self.current.is_some();
+        Chunk { bytes, sum, keys: std::mem::take(&mut self.keys), is_whole: !self.owes, is_last }
     }
 }
 
@@ -193,7 +210,7 @@ pub fn step(shard: &mut Shard, budget_us: u64, pace: Pace, full: &mut Vec<Chunk>
         if !advance(shard, &mut walk, &freshness) {
             break false;
         }
-        if walk.bytes.len() >= CHUNK {
+        if walk.bytes.len() >= CHUNK || (walk.owes && walk.current.is_none()) {
             full.push(walk.seal(false));
         }
         if ticks::now().wrapping_sub(started) > budget {
