@@ -14,7 +14,7 @@ use glommio::io::{BufferedFile, OpenOptions};
 use crate::shard::snapshot::Chunk;
 
 /// Bytes of chunks kept in memory.
-const IN_MEMORY: usize = 16 << 20;
+const IN_MEMORY: usize = 8 << 20;
 
 /// A chunk, or where its bytes are.
 pub struct Waiting {

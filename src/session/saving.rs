@@ -24,7 +24,7 @@ use crate::shard::snapshot::{self, Chunk, Form, Manner, Pace, Walk};
 /// Bytes of chunks a core may have on their way to the file before it stops walking.
 const IN_FLIGHT: usize = 4 << 20;
 /// With more than this on their way, the core waits a little after each turn.
-const IN_FLIGHT_MOST: usize = 16 << 20;
+const IN_FLIGHT_MOST: usize = 8 << 20;
 /// Bytes of pre-images a core keeps before its turns help writing them.
 const SAVED_BUDGET: usize = 4 << 20;
 /// What a step of the walk takes, in microseconds.

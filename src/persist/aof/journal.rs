@@ -230,6 +230,7 @@ impl Journal {
     /// New directives.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
+        self.collect_history();
         self.pump();
     }
 
