@@ -260,7 +260,8 @@ impl Core {
         let Some(mut session) = conn.session.take_if(is_it) else { return false };
         session.reply_mark = session.out.mark();
         let Some(blocked) = end(self, &mut session, &mut []) else { return false };
-        let has_locally = blocked.local_to.is_some_and(|until| until <= self.durable());
+        let has_locally =
+            self.settings.appendonly && blocked.local_to.is_some_and(|until| until <= self.durable());
         if matches!(how, Unblock::Timeout | Unblock::Error) {
             self.stats.by_command[blocked.command.id as usize].failed += 1;
         }
