@@ -118,16 +118,16 @@ fn run(threads: u32, length: usize, mib: u64, room_mib: u64) {
 
 #[test]
 fn a_slow_disk_costs_no_memory_and_the_file_is_a_cut_on_one_core() {
-    run(1, 4000, 48, 64);
+    run(1, 4000, 150, 112);
 }
 
 #[test]
 fn a_slow_disk_costs_no_memory_and_the_file_is_a_cut_over_two_cores() {
-    run(2, 4000, 48, 64);
+    run(2, 4000, 150, 112);
 }
 
 #[test]
 fn a_slow_disk_costs_no_memory_where_large_values_are_overwritten() {
-    // Freed blocks of this size are kept for a while; 300 MB of values take no more.
-    run(2, 40_000, 100, 112);
+    // Freed blocks are kept for a while by the allocator; 300 MB of values take no more.
+    run(2, 40_000, 150, 112);
 }
