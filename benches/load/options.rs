@@ -6,9 +6,21 @@
 use std::path::PathBuf;
 
 use crate::Outcome;
+use crate::bench::Bench;
 use crate::generator::Traffic;
+use crate::report::Report;
+use crate::scenario;
 use crate::scenario::case::Flags;
-use crate::scenario::{self, Scenario};
+
+/// One thing that can be measured.
+pub struct Scenario {
+    /// Its name on the command line, in JSON and of its chart.
+    pub name: &'static str,
+    /// One line for `--list`.
+    pub about: &'static str,
+    /// Measures and records.
+    pub run: fn(&Bench, &mut Report) -> Outcome<()>,
+}
 
 /// Flag, its argument, what it does.
 const FLAGS: &[(&str, &str, &str)] = &[

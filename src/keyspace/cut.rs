@@ -19,7 +19,7 @@ use super::boxed::Stored;
 use super::dict::{Dict, Found};
 use super::entry::{Entry, Kind, ValueRef};
 use super::owned_entry::OwnedEntry;
-use super::{Key, Keyspace, StrIn, Totals};
+use super::{Key, Keyspace, Totals};
 
 /// Values of more bytes than this are pinned, not copied, and written in slices.
 pub const BULKY: usize = 16 * 1024;
@@ -86,13 +86,7 @@ impl Entry<'_> {
     fn pinned(self) -> OwnedEntry {
         let (key, expire_ms, lru) = (self.key(), self.expire_at(), self.lru());
         let boxed = match self.value() {
-            ValueRef::Int(number) => return OwnedEntry::new_string(key, StrIn::Int(number), expire_ms, lru),
-            ValueRef::Shared(bytes) => {
-                return OwnedEntry::new_string(key, StrIn::Shared(bytes.clone()), expire_ms, lru);
-            }
-            ValueRef::Bytes(bytes) => {
-                return OwnedEntry::new_string(key, StrIn::Plain(bytes), expire_ms, lru);
-            }
+            ValueRef::Int(_) | ValueRef::Bytes(_) | ValueRef::Shared(_) => return self.duplicate(key),
             ValueRef::Hash(hash) => {
                 let pin = hash.pin();
                 pin.see(0);
@@ -127,7 +121,11 @@ impl Dict {
             0 => self.next_slot(self.cut.slot, usize::MAX),
             _ => Some(self.cut.slot),
         };
-        let Some(slot) = slot else { return self.end_cut() };
+        let Some(slot) = slot else {
+            // What is saved is still to be taken.
+            self.cut.is_open = false;
+            return;
+        };
         let mut seen: SmallVec<[Entry<'_>; 256]> = SmallVec::new();
         let next = self.scan_slot(slot, self.cut.position, want, |entry| seen.push(entry));
         seen.iter().for_each(|entry| entry.prefetch());
@@ -153,11 +151,6 @@ impl Dict {
             Some(next) => (slot, next),
             None => (slot + 1, 0),
         };
-    }
-
-    fn end_cut(&mut self) {
-        // What is saved is still to be taken; `is_open` tells whether changes must be.
-        self.cut.is_open = false;
     }
 }
 

@@ -343,11 +343,7 @@ impl<'a> Entry<'a> {
     /// Asks the cache for the entry's first line.
     #[inline]
     pub(super) fn prefetch(self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch has no effect but on the cache.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(self.at.as_ptr().cast());
-        }
+        crate::base::cache::prefetch(self.at.as_ptr(), 1);
     }
 
     /// OBJECT ENCODING's word.

@@ -1,6 +1,6 @@
 //! The file task of core 0: writes a snapshot's chunks to one file, in the order in which they come.
 //!
-//! Spawned by `boot` in class background; `session::saving` sends [`FileEvent`]s and hears how it ended. Writes through glommio with O_DIRECT, several buffers in flight; the way to
+//! Spawned by `boot` in class files; `session::saving` sends [`FileEvent`]s and hears how it ended. Writes through glommio with O_DIRECT, several buffers in flight; the way to
 //! the final name is redis': a temporary file, fsync, rename, fsync of the directory. A chunk that ends in the middle of a value keeps the others waiting, so that values stay whole.
 //! Invariant: a file under its final name is complete and durable. Bounds: what the cores have in flight (`session::saving`) and what `spill` keeps. Why one file task: one file has one end.
 
@@ -22,7 +22,7 @@ use crate::observe::log::{notice, warning};
 use crate::rdb::file::write;
 use crate::session::core::Core;
 use crate::session::saving::FileEvent;
-use crate::shard::snapshot::{Chunk, Form, Manner};
+use crate::shard::snapshot::{Form, Manner};
 
 /// Bytes of one write to the spill file, about.
 const SPILL_WRITE: usize = 4 << 20;
@@ -129,9 +129,11 @@ async fn write_file(
     finished.map_err(|error| format!("Write error saving DB on disk: {error}"))
 }
 
-fn chunk_of(event: Option<FileEvent>) -> io::Result<(usize, Chunk)> {
+fn chunk_of(event: Option<FileEvent>) -> io::Result<Waiting> {
     match event {
-        Some(FileEvent::Chunk(from, chunk)) => Ok((from, chunk)),
+        Some(FileEvent::Chunk(from, chunk)) => {
+            Ok(Waiting { from, len: chunk.bytes.len(), chunk, spilled_at: None })
+        }
         _ => Err(io::Error::other("the snapshot has been given up")),
     }
 }
@@ -152,39 +154,28 @@ impl Store<'_> {
         let mut walking = cores;
         while walking > 0 {
             let mut arrived = vec![chunk_of(events.recv().await)?];
-            let is_full = self.order.borrow().is_full(arrived[0].1.bytes.len());
-            let mut place = None;
+            let is_full = self.order.borrow().is_full(arrived[0].len);
             if is_full {
                 // As much as has come leaves with one write.
-                let first = std::mem::take(&mut arrived[0].1.bytes);
-                let mut bytes = Vec::with_capacity(SPILL_WRITE + first.len());
-                bytes.extend_from_slice(&first);
-                let mut lens = vec![bytes.len()];
+                let mut bytes = Vec::with_capacity(SPILL_WRITE + arrived[0].len);
+                bytes.append(&mut std::mem::take(&mut arrived[0].chunk.bytes));
                 while bytes.len() < SPILL_WRITE
                     && let Some(event) = poll_once(events.recv()).await
                 {
-                    let (from, mut chunk) = chunk_of(event)?;
-                    lens.push(chunk.bytes.len());
-                    bytes.extend_from_slice(&std::mem::take(&mut chunk.bytes));
-                    arrived.push((from, chunk));
+                    let mut waiting = chunk_of(event)?;
+                    bytes.append(&mut std::mem::take(&mut waiting.chunk.bytes));
+                    arrived.push(waiting);
                 }
-                place = Some((self.spill().await?.write(bytes).await?, lens));
+                let mut at = self.spill().await?.write(bytes).await?;
+                for waiting in &mut arrived {
+                    waiting.spilled_at = Some(at);
+                    at += waiting.len as u64;
+                    self.core.borrow_mut().chunk_written(waiting.from, waiting.len);
+                }
             }
-            for (index, (from, chunk)) in arrived.into_iter().enumerate() {
-                walking -= usize::from(chunk.is_last);
-                let spilled = place
-                    .as_ref()
-                    .map(|(at, lens)| (at + lens[..index].iter().sum::<usize>() as u64, lens[index]));
-                if let Some((_, len)) = spilled {
-                    self.core.borrow_mut().chunk_written(from, len);
-                }
-                let len = spilled.map_or(chunk.bytes.len(), |(_, len)| len);
-                self.order.borrow_mut().push(Waiting {
-                    from,
-                    chunk,
-                    len,
-                    spilled_at: spilled.map(|(at, _)| at),
-                });
+            for waiting in arrived {
+                walking -= usize::from(waiting.chunk.is_last);
+                self.order.borrow_mut().push(waiting);
             }
             self.note_spilling();
             if let Some(waker) = self.waker.take() {

@@ -234,12 +234,8 @@ impl Core {
     /// The drive is core 0's again; what it has to tell is heard.
     fn put_back(&mut self, mut drive: Box<Drive>) {
         let later = std::mem::take(&mut drive.later);
-        let has_jobs = drive.journal.has_jobs();
         self.journal = Some(drive);
         later.into_iter().for_each(|event| self.rewrite_event(event));
-        if !has_jobs {
-            self.end_installed_rewrite();
-        }
     }
 
     /// No log is read any more from `at` on: what lies before is written, then the files are closed.
@@ -334,18 +330,14 @@ impl Core {
 
     /// Goes on writing what is left; true when it is on the disk, or never will be.
     fn flush_step(&mut self) -> bool {
-        if let Some(drive) = &mut self.journal {
-            drive.journal.flush();
-        }
-        self.tend_now(true);
-        if self.journal.as_ref().is_none_or(|drive| drive.journal.is_settled() && drive.disk.is_idle()) {
+        if self.flush_journal() {
             return true;
         }
         if let Some(trouble) = self.journal.as_ref().and_then(|drive| drive.journal.trouble()) {
             warning(&format!("Fail to fsync the AOF file: {}.", error_text(trouble.errno())));
             return true;
         }
-        let mut completions = std::collections::VecDeque::new();
+        let mut completions = VecDeque::new();
         if self.ring.wait(1000).is_err() {
             return true;
         }

@@ -41,8 +41,6 @@ struct Running {
     /// The base is written, or cannot be.
     written: Option<Result<(), String>>,
     is_rdb: bool,
-    /// All that is left is to delete what it replaces.
-    is_installed: bool,
 }
 
 /// The rewrites of the process.
@@ -93,7 +91,7 @@ impl Core {
         self.rewriting.is_open && self.settings.appendonly && !is_on && self.rewriting.running.is_none()
     }
 
-    /// Begins what is due: a scheduled rewrite, one that growth asks for, or that the file needs; turns the file on or off as configured. Part of upkeep.
+    /// Begins what is due: a scheduled rewrite, one that growth asks for, or that the file needs; turns the file on or off as configured. With upkeep, and when directives change.
     pub fn check_rewrites(&mut self) {
         let is_open = self.rewriting.is_open && !self.loading.is_on && !self.stop.is_under_way();
         if self.id() != 0 || self.is_stopping() || !is_open {
@@ -141,13 +139,8 @@ impl Core {
         self.rewriting.begun += 1;
         notice(&format!("Background append only file rewriting started by pid {}", std::process::id()));
         let is_rdb = self.settings.aof_use_rdb_preamble;
-        self.rewriting.running = Some(Running {
-            started_ms: self.now_ms,
-            rotated: None,
-            written: None,
-            is_rdb,
-            is_installed: false,
-        });
+        self.rewriting.running =
+            Some(Running { started_ms: self.now_ms, rotated: None, written: None, is_rdb });
         let settings = std::sync::Arc::clone(&self.settings);
         let drive = self.journal.get_or_insert_with(|| Drive::with_known_files(&settings));
         drive.rests = true;
@@ -227,21 +220,10 @@ impl Core {
         match event {
             Event::Rotated | Event::TurnedOn => self.rewrite_rotated(Ok(())),
             Event::RotateFailed(errno) | Event::TurnOnFailed(errno) => self.rewrite_rotated(Err(errno)),
-            Event::Installed => {
-                if let Some(running) = &mut self.rewriting.running {
-                    running.is_installed = true;
-                }
-            }
+            Event::Installed => self.end_rewrite(true),
             Event::InstallFailed(_) => self.end_rewrite(false),
             Event::TurnedOff => self.rewriting.is_leaving = false,
             Event::Started | Event::StartFailed(_) => {}
-        }
-    }
-
-    /// The journal has nothing more to do with its files.
-    pub(super) fn end_installed_rewrite(&mut self) {
-        if self.rewriting.running.as_ref().is_some_and(|running| running.is_installed) {
-            self.end_rewrite(true);
         }
     }
 

@@ -11,24 +11,12 @@ mod load;
 mod rewrite;
 mod save;
 
-use crate::Outcome;
-use crate::bench::Bench;
-use crate::report::Report;
+use crate::options::Scenario;
 
 /// The name of this program.
 pub const PROGRAM: &str = "persist";
 /// What it measures if nothing is asked for.
 pub const DEFAULT: &str = "save";
-
-/// One thing that can be measured.
-pub struct Scenario {
-    /// Its name on the command line, in JSON and of its chart.
-    pub name: &'static str,
-    /// One line for `--list`.
-    pub about: &'static str,
-    /// Measures and records.
-    pub run: fn(&Bench, &mut Report) -> Outcome<()>,
-}
 
 /// Every scenario, in the order `all` runs them.
 pub const ALL: &[Scenario] = &[

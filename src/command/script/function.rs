@@ -45,21 +45,29 @@ fn put(libraries: &mut Libraries, library: Arc<Library>, replaces: bool) -> Resu
     Ok(())
 }
 
-/// Adds a library that a file holds.
-///
-/// # Errors
-/// What FUNCTION LOAD would say, without the code `ERR`.
-pub fn install(code: &[u8], replaces: bool) -> Result<(), Vec<u8>> {
-    let changed = room::change_libraries(|now| {
+/// Adds a library; its name.
+fn add(code: &[u8], replaces: bool) -> Result<Vec<u8>, Refused> {
+    let mut name = Vec::new();
+    room::change_libraries(|now| {
         let (wanted, _) = super::shebang::of_library(code)?;
         if !replaces && now.get(&wanted).is_some() {
             return Err([b"ERR Library '", &wanted[..], b"' already exists"].concat());
         }
         let mut after = now.clone();
         put(&mut after, load_code(code)?, replaces)?;
+        name = wanted;
         Ok(after)
-    });
-    changed.map_err(|text: Refused| text.strip_prefix(b"ERR ").map(<[u8]>::to_vec).unwrap_or(text))
+    })?;
+    Ok(name)
+}
+
+/// Adds a library that a file holds.
+///
+/// # Errors
+/// What FUNCTION LOAD would say, without the code `ERR`.
+pub fn install(code: &[u8], replaces: bool) -> Result<(), Vec<u8>> {
+    let added = add(code, replaces).map(drop);
+    added.map_err(|text| text.strip_prefix(b"ERR ").map(<[u8]>::to_vec).unwrap_or(text))
 }
 
 /// FUNCTION LOAD [REPLACE] code
@@ -76,18 +84,7 @@ pub fn load(cx: &mut Cx<'_>) -> Result<(), ReplyError> {
         replaces = true;
     }
     let code = cx.arg(cx.argc() - 1);
-    let mut name = Vec::new();
-    let changed = room::change_libraries(|now| {
-        let (wanted, _) = super::shebang::of_library(code)?;
-        if !replaces && now.get(&wanted).is_some() {
-            return Err([b"ERR Library '", &wanted[..], b"' already exists"].concat());
-        }
-        let mut after = now.clone();
-        put(&mut after, load_code(code)?, replaces)?;
-        name = wanted;
-        Ok(after)
-    });
-    changed.map_err(|text: Refused| cx.fail(text))?;
+    let name = add(code, replaces).map_err(|text| cx.fail(text))?;
     cx.out.bulk(&name);
     cx.propagate();
     Ok(())

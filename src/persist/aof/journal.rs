@@ -447,11 +447,6 @@ impl Journal {
             && is_clean
     }
 
-    /// Whether a sequence of file operations is under way or waits.
-    pub fn has_jobs(&self) -> bool {
-        !self.jobs.is_empty()
-    }
-
     /// The manifest on disk.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
